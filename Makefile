@@ -1,0 +1,67 @@
+# Every target works on a fresh machine with Go, make and a C compiler (the race detector needs the latter).
+GO       ?= go
+PKG      := ./...
+FUZZTIME ?= 5s
+KILLS    ?= 10
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+QEMU        ?= qemu-aarch64-static
+# Packages whose arithmetic differs by architecture.
+ARCH_PKG := ./kernels/... ./runners/engine/... ./runners/model/... ./runners/tokenizer/...
+
+export CGO_ENABLED = 0
+
+.PHONY: build test lint vet-cross test-noasm test-race test-arm64 fuzz browser bench e2e generate golden builtin-model clinc150-model
+
+build: ## harness and runner into bin/
+	$(GO) build -trimpath -o bin/harness ./harness
+	$(GO) build -trimpath -o bin/runner ./runners/runner
+
+test: ## every unit test
+	$(GO) test -timeout 10m $(PKG)
+
+lint: ## formatting, vet, staticcheck
+	@out=$$($(GO) run $(GOFUMPT) -l datasets harness kernels reports runners targets); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet $(PKG)
+	$(GO) run $(STATICCHECK) $(PKG)
+
+vet-cross: ## every platform that a board or a laptop may have
+	GOOS=linux GOARCH=arm64 $(GO) vet $(PKG)
+	GOOS=linux GOARCH=amd64 $(GO) vet -tags noasm $(PKG)
+	GOOS=darwin GOARCH=arm64 $(GO) build $(PKG)
+
+test-noasm: ## without a line of assembly
+	$(GO) test -tags noasm -timeout 15m $(ARCH_PKG)
+
+test-race: ## the concurrent packages under the race detector
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./kernels/... ./runners/... ./harness/... ./targets/... ./datasets/...
+
+test-arm64: ## the arm64 code under user-mode emulation, three generations of cores
+	for cpu in cortex-a72 cortex-a76 max; do \
+	  echo "== $$cpu"; GOARCH=arm64 $(GO) test -short -timeout 20m -exec '$(QEMU) -cpu '$$cpu $(ARCH_PKG) || exit 1; done
+
+fuzz: ## a few seconds of every fuzz target
+	@set -e; for pkg in $$(grep -rl --include='*_test.go' 'func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | sed 's/func //'); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+browser: ## the report in headless Chromium: no console error, no request
+	$(GO) test -tags browser -run Browser -timeout 5m ./harness/... ./reports/...
+
+bench: ## kernels and engine
+	$(GO) test -run '^$$' -bench . -benchtime 200ms ./kernels/... ./runners/engine/...
+
+e2e: ## random kills of controller and runner while a sweep runs (KILLS=50 for the long version)
+	$(GO) test -tags e2e -run Kill -timeout 40m -v ./harness/... -args -kills $(KILLS)
+
+generate: ## committed generated assembly
+	$(GO) generate ./kernels/...
+
+golden: ## rewrite golden files of tests
+	$(GO) test ./reports/... ./harness/... -update
+
+builtin-model: ## train the built-in model from the committed recipe and seed (two cores: under an hour)
+	$(GO) run ./harness train --dataset builtin --seed 1 --out datasets/builtin/models/service-nano
+
+clinc150-model: ## the same on CLINC150 (CC BY 3.0, Larson et al. 2019)
+	$(GO) run ./harness train --dataset clinc150 --seed 1 --out datasets/builtin/models/clinc150-nano
