@@ -15,32 +15,32 @@ import (
 // trial): never zero and never a guess. Lo and Hi are nil too where the value has
 // no interval, as for a count of bytes.
 type Row struct {
-	Run           string    `json:"run"`
-	Cell          string    `json:"cell"`
-	Target        string    `json:"target"`
-	Board         string    `json:"board"`
-	Model         string    `json:"model"`
-	Dataset       string    `json:"dataset"`
-	Bits          int       `json:"bits"`
-	GroupSize     int       `json:"group_size"`
-	Algorithm     string    `json:"algorithm"`
-	RankRatio     float64   `json:"rank_ratio"`
-	PruneRatio    float64   `json:"prune_ratio"`
-	Threshold     float64   `json:"threshold"`
-	Batch         int       `json:"batch"`
-	Threads       int       `json:"threads"`
-	Tier          string    `json:"tier"`
-	Scenario      string    `json:"scenario"`
-	Metric        string    `json:"metric"`
-	Unit          string    `json:"unit"`
-	Value         *float64  `json:"value"`
-	Lo            *float64  `json:"lo"`
-	Hi            *float64  `json:"hi"`
-	N             int       `json:"n"`
-	Verdict       string    `json:"verdict"`
-	Warnings      []string  `json:"warnings"`
-	Time          time.Time `json:"time"`
-	Commit        string    `json:"commit"`
+	Run        string    `json:"run"`
+	Cell       string    `json:"cell"`
+	Target     string    `json:"target"`
+	Board      string    `json:"board"`
+	Model      string    `json:"model"`
+	Dataset    string    `json:"dataset"`
+	Bits       int       `json:"bits"`
+	GroupSize  int       `json:"group_size"`
+	Algorithm  string    `json:"algorithm"`
+	RankRatio  float64   `json:"rank_ratio"`
+	PruneRatio float64   `json:"prune_ratio"`
+	Threshold  float64   `json:"threshold"`
+	Batch      int       `json:"batch"`
+	Threads    int       `json:"threads"`
+	Tier       string    `json:"tier"`
+	Scenario   string    `json:"scenario"`
+	Metric     string    `json:"metric"`
+	Unit       string    `json:"unit"`
+	Value      *float64  `json:"value"`
+	Lo         *float64  `json:"lo"`
+	Hi         *float64  `json:"hi"`
+	N          int       `json:"n"`
+	Verdict    string    `json:"verdict"`
+	Warnings   []string  `json:"warnings"`
+	Time       time.Time `json:"time"`
+	Commit     string    `json:"commit"`
 }
 
 // Columns returns the names of a row's fields in their published order, as csv

@@ -1,0 +1,63 @@
+package loader
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// HashError reports a file whose bytes are not the published ones.
+type HashError struct {
+	File, Want, Got string
+}
+
+func (e *HashError) Error() string {
+	return fmt.Sprintf("%s: SHA-256 is %s, published is %s: damaged or another version; remove it and pull again", e.File, e.Got, e.Want)
+}
+
+// Verify finds a catalogued data set and compares every file's SHA-256 with the
+// published one. It returns the folder it found; a mismatch is a *HashError.
+func Verify(name, cacheDir string) (string, error) {
+	if name == "builtin" {
+		return "", nil
+	}
+	e, ok := Lookup(name)
+	if !ok {
+		return "", fmt.Errorf("verifying data set: unknown name %q", name)
+	}
+	dir, err := Locate(e, cacheDir)
+	if err != nil {
+		return "", fmt.Errorf("verifying data set: %w", err)
+	}
+	return dir, verifyFiles(e, dir)
+}
+
+func verifyFiles(e Entry, dir string) error {
+	for _, f := range e.Files {
+		path := filepath.Join(dir, f.Name)
+		got, err := hashFile(path)
+		if err != nil {
+			return fmt.Errorf("verifying data set %s: %w", e.Name, err)
+		}
+		if got != f.SHA256 {
+			return &HashError{File: path, Want: f.SHA256, Got: got}
+		}
+	}
+	return nil
+}
+
+func hashFile(path string) (string, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, in); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
