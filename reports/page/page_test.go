@@ -1,0 +1,106 @@
+package page_test
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-c6f48606/harness/reports/page"
+	"github.com/seed-c6f48606/harness/reports/stat"
+	"github.com/seed-c6f48606/harness/runners/wire"
+)
+
+// sample is a run of eight cells over three axes with one throttled trial and
+// markup in every text that comes from outside.
+func sample() page.Data {
+	d := page.Data{
+		Title: "service-nano on this machine", Run: "20261124-001", Command: "harness sweep --bits 16,8,4",
+		Model: "service-nano <script>alert(1)</script>", Dataset: "builtin",
+		Started: time.Date(2026, 11, 24, 1, 0, 0, 0, time.UTC), Ended: time.Date(2026, 11, 24, 1, 4, 3, 0, time.UTC),
+		Environment: wire.Environment{CPU: "Example CPU", Cores: 2, MemoryBytes: 25 << 30, OS: "linux", Arch: "amd64", Tier: "avx2"},
+		Baseline:    &page.Baseline{Name: "TF-IDF + logistic regression", MacroF1: 0.85, Lo: 0.84, Hi: 0.86, N: 2000},
+		Warnings:    []string{"no energy sensor: RAPL is absent"},
+		Notes:       []string{"Trials were interleaved in random order."},
+		Comparisons: []page.Comparison{{Name: "4-bit", F1: 0.93, F1Dense: 0.95, Delta: -0.02, DeltaLo: -0.03, DeltaHi: -0.01, OnlyDense: 50, OnlyThis: 10, P: 1e-7, PHolm: 1e-6}},
+	}
+	i := 0
+	for _, bits := range []int{16, 8, 4} {
+		for _, prune := range []float64{0, 0.5} {
+			for _, batch := range []int{1, 16} {
+				cell := fmt.Sprintf("c%02d", i)
+				row := stat.Row{Run: d.Run, Cell: cell, Bits: bits, RankRatio: 1, PruneRatio: prune, Batch: batch, Threads: 2, Metric: "latency_ms_p50", Unit: "ms", Verdict: "valid"}
+				base := float64(bits) / 8 * (1 - prune/2) * float64(batch)
+				row.Set(stat.Interval{Value: base, Lo: base * .95, Hi: base * 1.04, N: 6})
+				d.Rows = append(d.Rows, row)
+				row.Metric = "f1_macro"
+				f1 := .95 - prune/20 - .1/float64(bits)
+				row.Set(stat.Interval{Value: f1, Lo: f1 - .01, Hi: f1 + .01, N: 2000})
+				d.Rows = append(d.Rows, row)
+				row.Metric, row.Unit = "model_bytes", "B"
+				row.SetValue(float64(bits)*(1-prune/2)*6e5, 1)
+				d.Rows = append(d.Rows, row)
+				row.Metric = "energy_j"
+				row.Value, row.Lo, row.Hi = nil, nil, nil
+				d.Rows = append(d.Rows, row)
+				verdict := "valid"
+				if i == 3 {
+					verdict = "throttled"
+				}
+				d.Trials = append(d.Trials, page.Trial{Cell: cell, Repeat: 1, Verdict: verdict, Samples: 40, P50MS: base, WindowS: 0.5})
+				i++
+			}
+		}
+	}
+	return d
+}
+
+func render(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	if err := page.Render(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A report that loads something cannot be archived, mailed or read offline.
+func TestSelfContained(t *testing.T) {
+	html := render(t)
+	for _, m := range regexp.MustCompile(`(?:src|href|url)\s*[=(]\s*["']?([^"'\s)>]+)`).FindAllStringSubmatch(html, -1) {
+		if !strings.HasPrefix(m[1], "#") && m[1] != "data:," && !strings.HasPrefix(m[1], "http://www.w3.org/") {
+			t.Errorf("loads %s", m[1])
+		}
+	}
+}
+
+// A figure without the trials behind it cannot be checked by its reader.
+func TestEveryCellLinksToItsTrials(t *testing.T) {
+	html := render(t)
+	for i := range 12 {
+		id := fmt.Sprintf("cell-c%02d", i)
+		if !strings.Contains(html, `href="#`+id+`"`) || !strings.Contains(html, `id="`+id+`"`) {
+			t.Errorf("%s: no link or no target", id)
+		}
+	}
+	if !strings.Contains(html, "throttled") {
+		t.Error("the throttled trial is not shown")
+	}
+	if !strings.Contains(html, "energy / J") {
+		t.Error("the report does not say that energy was not measured")
+	}
+}
+
+func TestEscapesOutsideText(t *testing.T) {
+	if html := render(t); strings.Contains(html, "<script>alert") {
+		t.Error("a model's name runs as script in the reader's browser")
+	}
+}
+
+func TestNoFigures(t *testing.T) {
+	if err := page.Render(io.Discard, page.Data{Run: "empty"}); err == nil {
+		t.Error("a report without a figure is no error")
+	}
+}

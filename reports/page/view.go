@@ -1,0 +1,200 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-c6f48606/harness/reports/stat"
+)
+
+// view is what the template reads.
+type view struct {
+	Data
+	CSS      template.CSS
+	JS       template.JS
+	Cells    []*cell
+	Metrics  []metric // columns of the table
+	Headline []headline
+	TradeOff []tradeOff
+	Axes     []axisPicture
+	Verdicts []count
+	Missing  []string // metrics that no cell has
+	Duration time.Duration
+}
+
+// cell is one configuration with its figures and trials.
+type cell struct {
+	ID, Name string
+	Row      stat.Row // the axes; its metric fields mean nothing
+	Figures  map[string]stat.Row
+	Trials   []Trial
+	Dense    bool
+	Warnings []string
+}
+
+type metric struct {
+	Name, Title string
+	Log, More   bool
+}
+
+type count struct {
+	Name string
+	N    int
+}
+
+type headline struct {
+	Title string
+	Cell  *cell
+	Note  string
+}
+
+// metrics in the order of the table. Names are those of the tidy row.
+var metrics = []metric{
+	{Name: "latency_ms_p50", Title: "latency p50 / ms", Log: true},
+	{Name: "latency_ms_p90", Title: "latency p90 / ms", Log: true},
+	{Name: "throughput_per_s", Title: "items / s", Log: true, More: true},
+	{Name: "f1_macro", Title: "macro-F1", More: true},
+	{Name: "accuracy", Title: "accuracy", More: true},
+	{Name: "model_bytes", Title: "model size"},
+	{Name: "peak_rss_bytes", Title: "peak memory"},
+	{Name: "tops_executed", Title: "TOPS executed", More: true},
+	{Name: "tops_nominal", Title: "TOPS nominal", More: true},
+	{Name: "skip_rate", Title: "skip rate", More: true},
+	{Name: "perplexity", Title: "perplexity"},
+	{Name: "kl_div", Title: "KL to dense / nat"},
+	{Name: "top1_agree", Title: "top-1 agreement", More: true},
+	{Name: "energy_j", Title: "energy / J"},
+	{Name: "power_w", Title: "power / W"},
+	{Name: "tops_per_w", Title: "TOPS/W", More: true},
+}
+
+func newView(d Data) (*view, error) {
+	v := &view{Data: d}
+	css, err := files.ReadFile("report.css")
+	if err != nil {
+		return nil, err
+	}
+	js, err := files.ReadFile("report.js")
+	if err != nil {
+		return nil, err
+	}
+	v.CSS, v.JS = template.CSS(css), template.JS(js)
+	v.collect()
+	if !d.Ended.IsZero() {
+		v.Duration = d.Ended.Sub(d.Started).Round(time.Second)
+	}
+	v.headlines()
+	if err := v.drawTradeOffs(); err != nil {
+		return nil, err
+	}
+	return v, v.drawAxes()
+}
+
+// collect groups rows and trials by cell and finds the dense reference.
+func (v *view) collect() {
+	byID := map[string]*cell{}
+	have := map[string]bool{}
+	for _, r := range v.Rows {
+		c := byID[r.Cell]
+		if c == nil {
+			c = &cell{ID: r.Cell, Row: r, Figures: map[string]stat.Row{}}
+			c.Name = axesName(r)
+			byID[r.Cell] = c
+			v.Cells = append(v.Cells, c)
+		}
+		c.Figures[r.Metric] = r
+		have[r.Metric] = have[r.Metric] || r.Available()
+		for _, w := range r.Warnings {
+			if !slices.Contains(c.Warnings, w) {
+				c.Warnings = append(c.Warnings, w)
+			}
+		}
+	}
+	verdicts := map[string]int{}
+	for _, t := range v.Trials {
+		verdicts[t.Verdict]++
+		if c := byID[t.Cell]; c != nil {
+			c.Trials = append(c.Trials, t)
+		}
+	}
+	for name, n := range verdicts {
+		v.Verdicts = append(v.Verdicts, count{name, n})
+	}
+	slices.SortFunc(v.Verdicts, func(a, b count) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Name, b.Name)) })
+	slices.SortStableFunc(v.Cells, func(a, b *cell) int { return compareAxes(a.Row, b.Row) })
+	v.Cells[0].Dense = true
+	for _, m := range metrics {
+		if have[m.Name] {
+			v.Metrics = append(v.Metrics, m)
+		} else {
+			v.Missing = append(v.Missing, m.Title)
+		}
+	}
+}
+
+// compareAxes puts the least compressed cell first.
+func compareAxes(a, b stat.Row) int {
+	return cmp.Or(
+		cmp.Compare(b.Bits, a.Bits), cmp.Compare(b.RankRatio, a.RankRatio),
+		cmp.Compare(a.PruneRatio, b.PruneRatio), cmp.Compare(a.Threshold, b.Threshold),
+		cmp.Compare(a.Batch, b.Batch), cmp.Compare(b.Threads, a.Threads), cmp.Compare(a.Cell, b.Cell))
+}
+
+// axesName is a cell's short name: what differs from dense, and the batch.
+func axesName(r stat.Row) string {
+	parts := []string{fmt.Sprintf("%d-bit", r.Bits)}
+	if r.RankRatio != 1 {
+		parts = append(parts, fmt.Sprintf("rank %g", r.RankRatio))
+	}
+	if r.PruneRatio != 0 {
+		parts = append(parts, fmt.Sprintf("prune %g", r.PruneRatio))
+	}
+	if r.Threshold != 0 {
+		parts = append(parts, fmt.Sprintf("τ %g", r.Threshold))
+	}
+	return strings.Join(append(parts, fmt.Sprintf("batch %d", r.Batch)), ", ")
+}
+
+// headlines picks the cells a reader asks for first. Each stands for a rule
+// that is printed with it.
+func (v *view) headlines() {
+	dense := v.Cells[0]
+	v.Headline = append(v.Headline, headline{Title: "Reference", Cell: dense, Note: "least compressed cell"})
+	f1 := dense.Figures["f1_macro"]
+	if !f1.Available() {
+		return
+	}
+	floor := *f1.Value - 0.01
+	pick := func(title, name, note string, sameBatch bool) {
+		var best *cell
+		for _, c := range v.Cells {
+			q, m := c.Figures["f1_macro"], c.Figures[name]
+			if c.Dense || !q.Available() || !m.Available() || *q.Value < floor || sameBatch && c.Row.Batch != dense.Row.Batch {
+				continue
+			}
+			if best == nil || *m.Value < *best.Figures[name].Value {
+				best = c
+			}
+		}
+		if best != nil {
+			v.Headline = append(v.Headline, headline{Title: title, Cell: best, Note: note})
+		}
+	}
+	pick("Fastest within 1 point of F1", "latency_ms_p50", "lowest p50 latency at the reference's batch with macro-F1 ≥ reference − 0.01", true)
+	pick("Smallest within 1 point of F1", "model_bytes", "fewest bytes with macro-F1 ≥ reference − 0.01", true)
+}
+
+// Valid counts the trials that enter the cell's figures.
+func (c *cell) Valid() int {
+	n := 0
+	for _, t := range c.Trials {
+		if t.Verdict == "valid" {
+			n++
+		}
+	}
+	return n
+}
