@@ -1,0 +1,126 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+)
+
+// blockSize is the number of inputs that share one scale of the activations.
+const blockSize = 32
+
+// actTile is the number of tokens whose blocks lie side by side in Acts.
+const actTile = 8
+
+// Acts holds activations as int8 with one f32 scale per block of 32 values:
+// x ≈ q*scale with q in -127..127. The zero value is ready for Quantize, which
+// reuses the memory.
+//
+// Tokens lie in tiles of 8 (the last tile is as wide as its tokens): a tile of
+// w tokens is [blocks][w][32] bytes, with scales and sums [blocks][w].
+type Acts struct {
+	n, cols, blocks int
+	q               []int8
+	scale           []float32
+	corr8, corr4    []int32 // -128 and -8 times the sum of a block's q
+}
+
+// quantJob is one Quantize in flight; unit i covers chunk tokens.
+type quantJob struct {
+	a        *Acts
+	tier     Tier
+	x        []float32
+	ldx      int
+	chunk, n int
+}
+
+// Do quantizes the tokens of unit i.
+func (j *quantJob) Do(_, i int) {
+	for t := i * j.chunk; t < min((i+1)*j.chunk, j.n); t++ {
+		j.a.quantizeRow(j.tier, t, j.x[t*j.ldx:][:j.a.cols])
+	}
+}
+
+// Quantize replaces the contents by n tokens of cols values; token t is
+// x[t*ldx:][:cols]. Values round to nearest, ties to even. A block that holds
+// an infinity or NaN makes its products NaN.
+func (a *Acts) Quantize(p *Pool, x []float32, ldx, n, cols int) {
+	if n < 1 || cols < 1 {
+		panic(fmt.Sprintf("kernels: Quantize of %d tokens of %d values", n, cols))
+	}
+	checkMatrix("x", n, cols, ldx, len(x))
+	a.grow(n, cols)
+	if p == nil || n*cols < serialWork {
+		j := quantJob{a, Active(), x, ldx, n, n}
+		j.Do(0, 0)
+		return
+	}
+	p.mu.Lock()
+	p.quant = quantJob{a, Active(), x, ldx, max(1, unitWork/cols), n}
+	p.run((n+p.quant.chunk-1)/p.quant.chunk, &p.quant)
+	p.quant = quantJob{}
+	p.mu.Unlock()
+}
+
+func (a *Acts) grow(n, cols int) {
+	a.n, a.cols = n, cols
+	a.blocks = (cols + blockSize - 1) / blockSize
+	count := n * a.blocks
+	if cap(a.scale) < count {
+		a.q = aligned[int8](count * blockSize)
+		a.scale = aligned[float32](count)
+		a.corr8, a.corr4 = aligned[int32](count), aligned[int32](count)
+	}
+	a.q, a.scale = a.q[:count*blockSize], a.scale[:count]
+	a.corr8, a.corr4 = a.corr8[:count], a.corr4[:count]
+}
+
+// tile returns the width of the tile of token t and the index, in blocks, of
+// block 0 of that token; the token's next block lies width further on.
+func (a *Acts) tile(t int) (width, first int) {
+	start := t / actTile * actTile
+	return min(actTile, a.n-start), start*a.blocks + t - start
+}
+
+func (a *Acts) quantizeRow(tier Tier, t int, x []float32) {
+	width, at := a.tile(t)
+	full := len(x) / blockSize
+	if full > 0 {
+		quantize(tier, x[:full*blockSize], a, at, width)
+	}
+	if full < a.blocks {
+		var last [blockSize]float32
+		copy(last[:], x[full*blockSize:])
+		quantize(tier, last[:], a, at+full*width, width)
+	}
+}
+
+// minAbs is the largest magnitude that still counts as zero: below it 127/max
+// could overflow.
+const minAbs = 0x1p-100
+
+// quantizeGeneric writes the blocks of x to a, at block index at and every
+// width further.
+func quantizeGeneric(x []float32, a *Acts, at, width int) {
+	for ; len(x) > 0; x, at = x[blockSize:], at+width {
+		var top uint32 // magnitudes order like their bits, NaN on top
+		for _, v := range x[:blockSize] {
+			top = max(top, math.Float32bits(v)&0x7fffffff)
+		}
+		amax := math.Float32frombits(top)
+		var inverse float32
+		a.scale[at] = amax / 127
+		if amax < minAbs {
+			a.scale[at] = 0
+		} else {
+			inverse = 127 / amax
+		}
+		var sum int32
+		q := a.q[at*blockSize:][:blockSize]
+		for i, v := range x[:blockSize] {
+			r := int32(math.RoundToEven(float64(v * inverse)))
+			q[i] = int8(r)
+			sum += r
+		}
+		a.corr8[at], a.corr4[at] = -128*sum, -8*sum
+	}
+}

@@ -1,0 +1,85 @@
+package kernels
+
+import "unsafe"
+
+// panelRows is the number of outputs that a panel of packed weights holds side
+// by side, on every tier.
+const panelRows = 16
+
+// alignedFloats returns n floats that start on a cache line.
+func alignedFloats(n int) []float32 { return aligned[float32](n) }
+
+// aligned returns n zero values that start at a multiple of 64 bytes.
+func aligned[T float32 | uint16 | int8 | uint8 | int32](n int) []T {
+	var zero T
+	size := int(unsafe.Sizeof(zero))
+	s := make([]T, n+64/size)
+	skip := 0
+	if rest := int(uintptr(unsafe.Pointer(unsafe.SliceData(s))) & 63); rest != 0 {
+		skip = (64 - rest) / size
+	}
+	return s[skip : skip+n : skip+n]
+}
+
+// packStrips copies rows [i0, i0+mc) and columns [k0, k0+kc) of op(A), scaled
+// by alpha, to strips of width rows laid out [kc][width]; the last strip is as
+// narrow as its rows.
+func packStrips(dst []float32, trans bool, a []float32, lda, i0, mc, k0, kc, width int, alpha float32) {
+	for i := 0; i < mc; i += width {
+		w := min(width, mc-i)
+		strip := dst[i*kc:][:w*kc]
+		if trans {
+			for k := range kc {
+				row := a[(k0+k)*lda+i0+i:][:w]
+				for r, v := range row {
+					strip[k*w+r] = alpha * v
+				}
+			}
+			continue
+		}
+		interleave(strip, a[(i0+i)*lda+k0:], lda, w, kc, w)
+		if alpha != 1 {
+			scale(strip, alpha)
+		}
+	}
+}
+
+// packPanels copies rows [k0, k0+kc) and columns [j0, j0+nc) of op(B) to panels
+// of 16 columns laid out [kc][16], the last one filled up with zeros.
+func packPanels(dst []float32, trans bool, b []float32, ldb, j0, nc, k0, kc int) {
+	for j := 0; j < nc; j += panelRows {
+		w := min(panelRows, nc-j)
+		panel := dst[j*kc:][:panelRows*kc]
+		if trans {
+			interleave(panel, b[(j0+j)*ldb+k0:], ldb, w, kc, panelRows)
+			continue
+		}
+		for k := range kc {
+			src := b[(k0+k)*ldb+j0+j:][:w]
+			out := panel[k*panelRows:][:panelRows]
+			if w == panelRows {
+				*(*[panelRows]float32)(out) = *(*[panelRows]float32)(src)
+				continue
+			}
+			copy(out, src)
+			clear(out[w:])
+		}
+	}
+}
+
+// interleaveGeneric transposes rows x cols values of src, rows ld apart, to
+// dst laid out [cols][width]; places from rows to width become zero.
+func interleaveGeneric(dst, src []float32, ld, rows, cols, width int) {
+	for r := range rows {
+		row := src[r*ld:][:cols]
+		out := dst[r:]
+		for k, v := range row {
+			out[k*width] = v
+		}
+	}
+	for r := rows; r < width; r++ {
+		for k := range cols {
+			dst[k*width+r] = 0
+		}
+	}
+}

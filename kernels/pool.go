@@ -1,0 +1,216 @@
+package kernels
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Task is work cut into units. Do runs unit i on the given worker (0 is the
+// goroutine that called Run); it must not call Run of the same pool.
+type Task interface {
+	Do(worker, i int)
+}
+
+// Ops counts multiply-accumulates as the mathematics needs them: padding of a
+// kernel's tiles is not counted.
+type Ops struct {
+	F32MAC  uint64 // on f32 or bf16 weights
+	Int8MAC uint64 // on integer weights and int8 activations
+}
+
+// spins bounds how long an idle worker looks for the next Run before it parks:
+// some 20 µs, since machines are shared. Between two products of one forward
+// pass there is less.
+const spins = 400
+
+// Pool is an execution context: a fixed number of workers and counters of the
+// operations done on it. Units of a Run are claimed one by one, so a worker
+// whose core is taken away delays no other. The nil *Pool runs serially and
+// counts nothing. Calls of Run from several goroutines take turns.
+type Pool struct {
+	f32, int8 atomic.Uint64
+
+	mu      sync.Mutex
+	task    Task
+	units   int64
+	workers []*worker
+	job     mulJob
+	quant   quantJob
+
+	_      [64]byte // keeps the words that all workers hammer off other lines
+	next   atomic.Int64
+	_      [56]byte
+	epoch  atomic.Uint64 // odd while a Run is open
+	closed atomic.Bool
+	_      [48]byte
+	inside atomic.Int64 // workers that may touch task and units
+}
+
+// worker parks on wake; parked is 1 while somebody has to send to it.
+type worker struct {
+	wake   chan struct{}
+	parked atomic.Int32
+	_      [48]byte
+}
+
+// NewPool starts threads-1 workers; the goroutine that calls Run is the
+// remaining one. It panics if threads is below 1.
+func NewPool(threads int) *Pool {
+	if threads < 1 {
+		panic(fmt.Sprintf("kernels: NewPool(%d): needs at least 1 thread", threads))
+	}
+	p := &Pool{workers: make([]*worker, threads-1)}
+	for i := range p.workers {
+		p.workers[i] = &worker{wake: make(chan struct{}, 1)}
+		go p.serve(i + 1)
+	}
+	return p
+}
+
+// Threads returns the number of workers, 1 for a nil pool.
+func (p *Pool) Threads() int {
+	if p == nil {
+		return 1
+	}
+	return len(p.workers) + 1
+}
+
+// Run calls t.Do for every i in [0, n), spread over the workers, and returns
+// when all are done. It allocates nothing.
+func (p *Pool) Run(n int, t Task) {
+	if p == nil || n <= 1 || len(p.workers) == 0 {
+		for i := range n {
+			t.Do(0, i)
+		}
+		return
+	}
+	p.mu.Lock()
+	p.run(n, t)
+	p.mu.Unlock()
+}
+
+// run is Run for a caller that holds mu.
+func (p *Pool) run(n int, t Task) {
+	if n <= 1 || len(p.workers) == 0 {
+		for i := range n {
+			t.Do(0, i)
+		}
+		return
+	}
+	p.task, p.units = t, int64(n)
+	p.next.Store(0)
+	p.epoch.Add(1)
+	for i := 0; i < len(p.workers) && i < n-1; i++ {
+		if w := p.workers[i]; w.parked.CompareAndSwap(1, 0) {
+			w.wake <- struct{}{}
+		}
+	}
+	p.drain(0)
+	p.epoch.Add(1)
+	for n := 0; p.inside.Load() != 0; n++ {
+		if n < spins {
+			pause()
+		} else {
+			runtime.Gosched()
+		}
+	}
+	p.task = nil
+}
+
+func (p *Pool) drain(worker int) {
+	for {
+		i := p.next.Add(1) - 1
+		if i >= p.units {
+			return
+		}
+		p.task.Do(worker, int(i))
+	}
+}
+
+// serve is the life of a worker: wait for an open epoch not served yet, enter
+// it if it is still open, help, leave.
+func (p *Pool) serve(id int) {
+	w := p.workers[id-1]
+	var last uint64
+	for {
+		e := p.await(w, last)
+		if p.closed.Load() {
+			return
+		}
+		p.inside.Add(1)
+		if p.epoch.Load() == e {
+			p.drain(id)
+		}
+		p.inside.Add(-1)
+		last = e
+	}
+}
+
+// await returns the first open epoch that differs from last: it spins for a
+// moment, then parks. It returns at once when the pool is closed.
+func (p *Pool) await(w *worker, last uint64) uint64 {
+	for {
+		limit := spins
+		if len(p.workers) >= runtime.GOMAXPROCS(0) {
+			limit = 1 // a spinning worker would hold the processor others need
+		}
+		for range limit {
+			if e := p.epoch.Load(); e != last && e&1 == 1 || p.closed.Load() {
+				return e
+			}
+			pause()
+		}
+		w.parked.Store(1)
+		e := p.epoch.Load()
+		ready := e != last && e&1 == 1 || p.closed.Load()
+		if ready && w.parked.CompareAndSwap(1, 0) {
+			return e
+		}
+		<-w.wake
+	}
+}
+
+// Close ends the workers. The pool must not be used afterwards.
+func (p *Pool) Close() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed.Swap(true) {
+		return
+	}
+	for _, w := range p.workers {
+		if w.parked.CompareAndSwap(1, 0) {
+			w.wake <- struct{}{}
+		}
+	}
+}
+
+// Ops returns the operations counted since the last ResetOps.
+func (p *Pool) Ops() Ops {
+	if p == nil {
+		return Ops{}
+	}
+	return Ops{F32MAC: p.f32.Load(), Int8MAC: p.int8.Load()}
+}
+
+// ResetOps sets the counters to zero.
+func (p *Pool) ResetOps() {
+	if p != nil {
+		p.f32.Store(0)
+		p.int8.Store(0)
+	}
+}
+
+// Count adds operations done outside the matrix products, such as those of
+// attention.
+func (p *Pool) Count(o Ops) {
+	if p == nil {
+		return
+	}
+	p.f32.Add(o.F32MAC)
+	p.int8.Add(o.Int8MAC)
+}

@@ -1,0 +1,83 @@
+package kernels
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// Tier is a set of implementations that needs certain CPU features.
+type Tier uint8
+
+const (
+	Generic Tier = iota // plain Go
+	AVX2                // amd64: AVX2, FMA, F16C
+	AVX512              // amd64: AVX-512 F, BW, DQ, VL and VNNI
+	NEON                // arm64: ARMv8.0 Advanced SIMD
+)
+
+// tierEnv names a tier to start with, for tests and for comparisons.
+const tierEnv = "KERNELS_TIER"
+
+// String returns the name that KERNELS_TIER accepts and reports print.
+func (t Tier) String() string {
+	switch t {
+	case Generic:
+		return "generic"
+	case AVX2:
+		return "avx2"
+	case AVX512:
+		return "avx512-vnni"
+	case NEON:
+		return "neon"
+	}
+	return fmt.Sprintf("tier(%d)", uint8(t))
+}
+
+var (
+	available = append([]Tier{Generic}, detect()...) // slowest first
+	active    atomic.Uint32
+)
+
+func init() {
+	active.Store(uint32(available[len(available)-1]))
+	name := os.Getenv(tierEnv)
+	if name == "" {
+		return
+	}
+	t, err := parseTier(name)
+	if err != nil {
+		panic(fmt.Sprintf("kernels: reading %s: %v", tierEnv, err))
+	}
+	active.Store(uint32(t))
+}
+
+func parseTier(name string) (Tier, error) {
+	names := make([]string, len(available))
+	for i, t := range available {
+		if t.String() == name {
+			return t, nil
+		}
+		names[i] = t.String()
+	}
+	return Generic, fmt.Errorf("tier %q is not available here (available: %s)", name, strings.Join(names, ", "))
+}
+
+// Active returns the tier in use.
+func Active() Tier { return Tier(active.Load()) }
+
+// Available returns the tiers that this machine and this build can run, the
+// slowest first.
+func Available() []Tier { return slices.Clone(available) }
+
+// Force makes t the active tier until restore is called. It is meant for
+// tests; matrices and activations packed under one tier work under any other.
+func Force(t Tier) (restore func(), err error) {
+	if !slices.Contains(available, t) {
+		return nil, fmt.Errorf("forcing kernel tier %v: not available here (available: %v)", t, available)
+	}
+	before := active.Swap(uint32(t))
+	return func() { active.Store(before) }, nil
+}
