@@ -71,7 +71,11 @@ func (v *view) drawTradeOffs() error {
 			if !rx.Available() || !ry.Available() || mx.Log && *rx.Value <= 0 {
 				continue
 			}
-			points = append(points, plot.Point{X: scaled(estimate(rx), mx), Y: estimate(ry), Dense: c.Dense})
+			p := plot.Point{X: scaled(estimate(rx), mx), Y: estimate(ry), Dense: c.Dense}
+			if slices.ContainsFunc(points, func(q plot.Point) bool { return q.X.Value == p.X.Value && q.Y.Value == p.Y.Value }) {
+				continue // another batch of the same artefact: same size, same quality
+			}
+			points = append(points, p)
 			cells = append(cells, c)
 		}
 		if len(points) == 0 {
