@@ -51,6 +51,9 @@ func packPanels(dst []float32, trans bool, b []float32, ldb, j0, nc, k0, kc int)
 		w := min(panelRows, nc-j)
 		panel := dst[j*kc:][:panelRows*kc]
 		if trans {
+			if w < panelRows {
+				clear(panel)
+			}
 			interleave(panel, b[(j0+j)*ldb+k0:], ldb, w, kc, panelRows)
 			continue
 		}
@@ -67,19 +70,13 @@ func packPanels(dst []float32, trans bool, b []float32, ldb, j0, nc, k0, kc int)
 	}
 }
 
-// interleaveGeneric transposes rows x cols values of src, rows ld apart, to
-// dst laid out [cols][width]; places from rows to width become zero.
+// interleaveGeneric transposes rows x cols values of src, rows ld apart, to dst
+// laid out [cols][width]; places from rows to width keep their values.
 func interleaveGeneric(dst, src []float32, ld, rows, cols, width int) {
 	for r := range rows {
-		row := src[r*ld:][:cols]
 		out := dst[r:]
-		for k, v := range row {
+		for k, v := range src[r*ld:][:cols] {
 			out[k*width] = v
-		}
-	}
-	for r := rows; r < width; r++ {
-		for k := range cols {
-			dst[k*width+r] = 0
 		}
 	}
 }

@@ -1,3 +1,5 @@
+//go:build noasm || !amd64
+
 package kernels
 
 // stripWidth is the number of rows of A that one strip holds.

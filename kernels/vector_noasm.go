@@ -1,3 +1,5 @@
+//go:build noasm || !amd64
+
 package kernels
 
 func dot(a, b []float32) float32                 { return dotGeneric(a, b) }

@@ -1,3 +1,5 @@
+//go:build noasm || !amd64
+
 package kernels
 
 // intTileRows is the number of tokens, of those left in a tile, of the next

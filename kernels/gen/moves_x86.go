@@ -1,0 +1,143 @@
+package main
+
+// x86Rotate writes RoPE on neighbours; cos and sin advance half as fast as x.
+func x86Rotate(a *asm) {
+	a.fn("rotateAVX2", "(x, cos, sin *float32, n int)", 32,
+		"SI x, DI cos, DX sin, CX values of x left, a multiple of 8",
+		"Y0 cosines doubled, Y1 sines doubled, Y2 x, Y3 neighbours swapped")
+	load(a, "x", "SI", "cos", "DI", "sin", "DX", "n", "CX")
+	a.label("loop")
+	a.op("VPMOVZXDQ", "(DI)", "Y0")
+	a.op("VMOVSLDUP", "Y0", "Y0")
+	a.op("VPMOVZXDQ", "(DX)", "Y1")
+	a.op("VMOVSLDUP", "Y1", "Y1")
+	a.op("VMOVUPS", "(SI)", "Y2")
+	a.op("VPERMILPS", "$0xB1", "Y2", "Y3")
+	a.op("VMULPS", "Y1", "Y3", "Y3")
+	a.op("VFMADDSUB213PS", "Y3", "Y0", "Y2")
+	a.op("VMOVUPS", "Y2", "(SI)")
+	a.op("ADDQ", "$32", "SI")
+	a.op("ADDQ", "$16", "DI")
+	a.op("ADDQ", "$16", "DX")
+	a.op("SUBQ", "$8", "CX")
+	a.op("JNZ", "loop")
+	ret(a)
+}
+
+// x86Transpose writes the interleaving of four rows, eight columns at a time.
+func x86Transpose(a *asm) {
+	a.fn("interleave4AVX2", "(dst *float32, width int, src *float32, ld, n int)", 40,
+		"DI dst, R8 its step, R9 three steps, SI src, DX its stride, R10 three strides, CX columns left, a multiple of 8",
+		"Y0 to Y3 rows, Y4 to Y7 pairs of rows")
+	load(a, "dst", "DI", "width", "R8", "src", "SI", "ld", "DX", "n", "CX")
+	a.op("SHLQ", "$2", "R8")
+	a.op("SHLQ", "$2", "DX")
+	a.op("LEAQ", "(R8)(R8*2)", "R9")
+	a.op("LEAQ", "(DX)(DX*2)", "R10")
+	a.label("loop")
+	a.op("VMOVUPS", "(SI)", "Y0")
+	a.op("VMOVUPS", "(SI)(DX*1)", "Y1")
+	a.op("VMOVUPS", "(SI)(DX*2)", "Y2")
+	a.op("VMOVUPS", "(SI)(R10*1)", "Y3")
+	a.op("VUNPCKLPS", "Y1", "Y0", "Y4")
+	a.op("VUNPCKHPS", "Y1", "Y0", "Y5")
+	a.op("VUNPCKLPS", "Y3", "Y2", "Y6")
+	a.op("VUNPCKHPS", "Y3", "Y2", "Y7")
+	a.op("VUNPCKLPD", "Y6", "Y4", "Y0")
+	a.op("VUNPCKHPD", "Y6", "Y4", "Y1")
+	a.op("VUNPCKLPD", "Y7", "Y5", "Y2")
+	a.op("VUNPCKHPD", "Y7", "Y5", "Y3")
+	for half := range 2 {
+		for i, at := range []string{"(DI)", "(DI)(R8*1)", "(DI)(R8*2)", "(DI)(R9*1)"} {
+			if half == 0 {
+				a.op("VMOVUPS", reg("X", i), at)
+			} else {
+				a.op("VEXTRACTF128", "$1", reg("Y", i), at)
+			}
+		}
+		a.op("LEAQ", "(DI)(R8*4)", "DI")
+	}
+	a.op("ADDQ", "$32", "SI")
+	a.op("SUBQ", "$8", "CX")
+	a.op("JNZ", "loop")
+	ret(a)
+}
+
+// x86Quantize writes the quantization of blocks of 32 activations.
+func x86Quantize(a *asm) {
+	a.WriteString(`
+DATA quantizeOrder<>+0(SB)/8, $0x0000000400000000
+DATA quantizeOrder<>+8(SB)/8, $0x0000000500000001
+DATA quantizeOrder<>+16(SB)/8, $0x0000000600000002
+DATA quantizeOrder<>+24(SB)/8, $0x0000000700000003
+GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
+`)
+	a.fn("quantizeAVX2", "(x *float32, blocks int, q *int8, scale *float32, corr8, corr4 *int32, width int)", 56,
+		"SI x, CX blocks left, DI q, R8 scale, R9 corr8, R10 corr4, R11 step of the last three, R12 step of q, AX sum",
+		"Y0 to Y3 values, Y4 to Y7 spare, X8 mask of a block that is not zero",
+		"X12 least magnitude, X13 127, Y14 order of packed words, Y15 mask of magnitudes")
+	load(a, "x", "SI", "blocks", "CX", "q", "DI", "scale", "R8", "corr8", "R9", "corr4", "R10", "width", "R11")
+	a.op("MOVQ", "R11", "R12")
+	a.op("SHLQ", "$5", "R12")
+	a.op("SHLQ", "$2", "R11")
+	a.op("VMOVDQU", "quantizeOrder<>(SB)", "Y14")
+	a.op("VPCMPEQD", "Y15", "Y15", "Y15")
+	a.op("VPSRLD", "$1", "Y15", "Y15")
+	a.op("MOVL", "$0x42fe0000", "AX")
+	a.op("VMOVD", "AX", "X13")
+	a.op("MOVL", "$0x0d800000", "AX")
+	a.op("VMOVD", "AX", "X12")
+	a.label("loop")
+	for i := range 4 {
+		a.op("VMOVUPS", mem(32*i, "SI"), reg("Y", i))
+		a.op("VPAND", reg("Y", i), "Y15", reg("Y", 4+i))
+	}
+	a.op("VPMAXUD", "Y5", "Y4", "Y4")
+	a.op("VPMAXUD", "Y7", "Y6", "Y6")
+	a.op("VPMAXUD", "Y6", "Y4", "Y4")
+	horizontal(a, "VPMAXUD")
+	a.op("VDIVSS", "X13", "X4", "X6")
+	a.op("VDIVSS", "X4", "X13", "X7")
+	a.op("VCMPSS", "$5", "X12", "X4", "X8")
+	a.op("VANDPS", "X8", "X6", "X6")
+	a.op("VANDPS", "X8", "X7", "X7")
+	a.op("VMOVSS", "X6", "(R8)")
+	a.op("VBROADCASTSS", "X7", "Y7")
+	for i := range 4 {
+		a.op("VMULPS", "Y7", reg("Y", i), reg("Y", i))
+		a.op("VCVTPS2DQ", reg("Y", i), reg("Y", i))
+	}
+	a.op("VPADDD", "Y1", "Y0", "Y4")
+	a.op("VPADDD", "Y3", "Y2", "Y5")
+	a.op("VPADDD", "Y5", "Y4", "Y4")
+	horizontal(a, "VPADDD")
+	a.op("VMOVD", "X4", "AX")
+	a.op("NEGL", "AX")
+	a.op("SHLL", "$3", "AX")
+	a.op("MOVL", "AX", "(R10)")
+	a.op("SHLL", "$4", "AX")
+	a.op("MOVL", "AX", "(R9)")
+	a.op("VPACKSSDW", "Y1", "Y0", "Y0")
+	a.op("VPACKSSDW", "Y3", "Y2", "Y2")
+	a.op("VPACKSSWB", "Y2", "Y0", "Y0")
+	a.op("VPERMD", "Y0", "Y14", "Y0")
+	a.op("VMOVDQU", "Y0", "(DI)")
+	a.op("ADDQ", "$128", "SI")
+	a.op("ADDQ", "R12", "DI")
+	for _, p := range []string{"R8", "R9", "R10"} {
+		a.op("ADDQ", "R11", p)
+	}
+	a.op("DECQ", "CX")
+	a.op("JNZ", "loop")
+	ret(a)
+}
+
+// horizontal joins the eight words of Y4 with op into each word of X4.
+func horizontal(a *asm, op string) {
+	a.op("VEXTRACTI128", "$1", "Y4", "X5")
+	for _, shuffle := range []string{"$0x4E", "$0xB1"} {
+		a.op(op, "X5", "X4", "X4")
+		a.op("VPSHUFD", shuffle, "X4", "X5")
+	}
+	a.op(op, "X5", "X4", "X4")
+}

@@ -1,0 +1,118 @@
+//go:build !noasm && amd64
+
+package kernels
+
+import "math"
+
+// maxLanes is the widest vector of any tier, in f32 values.
+const maxLanes = 16
+
+func dot(a, b []float32) float32 {
+	tier := Active()
+	n := len(a) &^ (vectorLanes(tier) - 1)
+	if tier == Generic || n == 0 {
+		return dotGeneric(a, b)
+	}
+	sum := dotVector(tier, &a[0], &b[0], n)
+	for i := n; i < len(a); i++ {
+		sum += a[i] * b[i]
+	}
+	return sum
+}
+
+func axpy(alpha float32, x, y []float32) {
+	tier := Active()
+	n := len(x) &^ (vectorLanes(tier) - 1)
+	if tier != Generic && n > 0 {
+		axpyVector(tier, alpha, &x[0], &y[0], n)
+		x, y = x[n:], y[n:]
+	}
+	axpyGeneric(alpha, x, y)
+}
+
+func scaleMul(dst, x, gain []float32, s float32) {
+	tier := Active()
+	n := len(x) &^ (vectorLanes(tier) - 1)
+	if tier != Generic && n > 0 {
+		scaleMulVector(tier, &dst[0], &x[0], &gain[0], s, n)
+		dst, x, gain = dst[n:], x[n:], gain[n:]
+	}
+	scaleMulGeneric(dst, x, gain, s)
+}
+
+func scale(x []float32, s float32) {
+	tier := Active()
+	n := len(x) &^ (vectorLanes(tier) - 1)
+	if tier != Generic && n > 0 {
+		scaleVector(tier, &x[0], s, n)
+		x = x[n:]
+	}
+	scaleGeneric(x, s)
+}
+
+func maximum(x []float32) float32 {
+	tier := Active()
+	n := len(x) &^ (vectorLanes(tier) - 1)
+	if tier == Generic || n == 0 {
+		return maximumGeneric(x)
+	}
+	m := maximumVector(tier, &x[0], n)
+	if n < len(x) {
+		m = max(m, maximumGeneric(x[n:]))
+	}
+	return m
+}
+
+// expSub replaces x[i] by exp(x[i]-m) and returns the sum. A rest shorter than
+// a vector is filled up with -Inf, whose exponential is 0.
+func expSub(x []float32, m float32) float32 {
+	tier := Active()
+	if tier == Generic {
+		return expSubGeneric(x, m)
+	}
+	lanes := vectorLanes(tier)
+	n := len(x) &^ (lanes - 1)
+	var sum float32
+	if n > 0 {
+		sum = expSubVector(tier, &x[0], m, n)
+	}
+	if n < len(x) {
+		var rest [maxLanes]float32
+		for i := range rest {
+			rest[i] = float32(math.Inf(-1))
+		}
+		copy(rest[:], x[n:])
+		sum += expSubVector(tier, &rest[0], m, lanes)
+		copy(x[n:], rest[:])
+	}
+	return sum
+}
+
+func swiglu(dst, gate, up []float32) {
+	tier := Active()
+	if tier == Generic {
+		swigluGeneric(dst, gate, up)
+		return
+	}
+	lanes := vectorLanes(tier)
+	n := len(gate) &^ (lanes - 1)
+	if n > 0 {
+		swigluVector(tier, &dst[0], &gate[0], &up[0], n)
+	}
+	if n < len(gate) {
+		var g, u [maxLanes]float32
+		copy(g[:], gate[n:])
+		copy(u[:], up[n:])
+		swigluVector(tier, &g[0], &g[0], &u[0], lanes)
+		copy(dst[n:], g[:len(gate)-n])
+	}
+}
+
+func rotate(x, cos, sin []float32) {
+	n := len(x) &^ (rotateLanes - 1)
+	if Active() != Generic && n > 0 {
+		rotateVector(&x[0], &cos[0], &sin[0], n)
+		x, cos, sin = x[n:], cos[n/2:], sin[n/2:]
+	}
+	rotateGeneric(x, cos, sin)
+}
