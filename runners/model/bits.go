@@ -25,20 +25,19 @@ func packBits(q []int8, b int) []byte {
 	return out
 }
 
-// unpackBits is the inverse of packBits for n values, sign-extending each.
-// data holds at least packedBytes(n, b) bytes.
-func unpackBits(data []byte, b, n int) []int8 {
-	out := make([]int8, n)
+// appendBits is the inverse of packBits for n values, sign-extending each. data
+// holds at least packedBytes(n, b) bytes.
+func appendBits(out []int8, data []byte, b, n int) []int8 {
 	mask := uint32(1)<<b - 1
 	var acc uint32
 	have, at := 0, 0
-	for i := range out {
+	for range n {
 		if have < b {
 			acc |= uint32(data[at]) << have
 			at++
 			have += 8
 		}
-		out[i] = int8(uint8(acc&mask)<<(8-b)) >> (8 - b)
+		out = append(out, int8(uint8(acc&mask)<<(8-b))>>(8-b))
 		acc >>= b
 		have -= b
 	}
