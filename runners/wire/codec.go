@@ -40,6 +40,8 @@ type Line struct {
 	Message Message
 }
 
+var newline = []byte{'\n'}
+
 type envelope struct {
 	Type string          `json:"type"`
 	ID   uint64          `json:"id"`
@@ -108,10 +110,10 @@ func (d *Decoder) line() ([]byte, error) {
 	d.buf = d.buf[:0]
 	for {
 		piece, err := d.r.ReadSlice('\n')
-		if len(d.buf)+len(piece) > d.limit+1 {
+		d.buf = append(d.buf, piece...)
+		if len(bytes.TrimSuffix(d.buf, newline)) > d.limit {
 			return nil, fmt.Errorf("%w of %d bytes", ErrTooLong, d.limit)
 		}
-		d.buf = append(d.buf, piece...)
 		switch {
 		case err == nil:
 			return d.buf, nil
