@@ -51,10 +51,5 @@ func mem(offset int, base string) string {
 	return fmt.Sprintf("%d(%s)", offset, base)
 }
 
-// indexed is mem with an index register scaled by scale.
-func indexed(offset int, base, index string, scale int) string {
-	return mem(offset, base) + fmt.Sprintf("(%s*%d)", index, scale)
-}
-
 // reg names register n of a class, such as Z3.
 func reg(class string, n int) string { return fmt.Sprintf("%s%d", class, n) }

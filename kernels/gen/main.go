@@ -30,6 +30,12 @@ func files() map[string][]byte {
 		"inttile_avx512_amd64.s": intTiles512(),
 		"inttile_avx2_amd64.s":   intTiles256(),
 	}
+	out["tile_arm64.go"] = tileDispatch("arm64", arm64Tiles())
+	out["vector_neon_arm64.s"] = vectorsNEON()
+	out["inttile_neon_arm64.s"] = intTilesNEON()
+	for _, set := range arm64Tiles() {
+		out["tile_"+set.file+"_arm64.s"] = neonTiles(set)
+	}
 	for _, set := range amd64Tiles() {
 		out["tile_"+set.file+"_amd64.s"] = x86Tiles(set)
 	}

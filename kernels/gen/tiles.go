@@ -29,6 +29,14 @@ func amd64Tiles() []tileSet {
 	}
 }
 
+func arm64Tiles() []tileSet {
+	shapes := []shape{{4, 1}, {2, 1}, {1, 1}, {1, 2}}
+	return []tileSet{
+		{"NEON", "f32_neon", "tileF32NEON", false, shapes},
+		{"NEON", "bf16_neon", "tileBF16NEON", true, shapes},
+	}
+}
+
 // tileDispatch writes the declarations of the tiles and the switch that picks
 // one. Go functions are called directly: through a variable the compiler
 // could not keep the arguments on the stack.

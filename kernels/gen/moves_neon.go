@@ -1,0 +1,126 @@
+package main
+
+import "fmt"
+
+// rotate writes RoPE on neighbours, which a load of pairs takes apart.
+func (a neon) rotate() {
+	a.fn("rotateNEON", "(x, cos, sin *float32, n int)", 32, "R1 x, R2 cos, R3 sin, R4 values of x left, a multiple of 8",
+		"V0 first and V1 second neighbours, V2 cosines, V3 sines, V4 and V5 results")
+	a.args("x", "R1", "cos", "R2", "sin", "R3", "n", "R4")
+	a.label("loop")
+	a.op("VLD2", "(R1)", list(0, 2, "S4"))
+	a.from("R2", 2, 1)
+	a.from("R3", 3, 1)
+	a.three("FMUL.4S", 4, 0, 2)
+	a.op("VFMLS", v(1, "S4"), v(3, "S4"), v(4, "S4"))
+	a.three("FMUL.4S", 5, 0, 3)
+	a.op("VFMLA", v(1, "S4"), v(2, "S4"), v(5, "S4"))
+	a.op("VST2.P", list(4, 2, "S4"), "32(R1)")
+	a.op("SUBS", "$8", "R4")
+	a.op("BNE", "loop")
+	a.op("RET")
+}
+
+// transpose writes the interleaving of four rows, four columns at a time.
+func (a neon) transpose() {
+	a.fn("interleave4NEON", "(dst *float32, width int, src *float32, ld, n int)", 40,
+		"R1 dst, R2 its step, R3, R6, R7 and R8 rows of src, R4 columns left, a multiple of 4, R5 stride of src",
+		"V0 to V3 rows, V4 to V7 pairs of rows")
+	a.args("dst", "R1", "width", "R2", "src", "R3", "ld", "R5", "n", "R4")
+	a.op("LSL", "$2", "R2")
+	a.op("LSL", "$2", "R5")
+	a.op("ADD", "R5", "R3", "R6")
+	a.op("ADD", "R5", "R6", "R7")
+	a.op("ADD", "R5", "R7", "R8")
+	a.label("loop")
+	for i, r := range []string{"R3", "R6", "R7", "R8"} {
+		a.from(r, i, 1)
+	}
+	for i := range 2 {
+		m, n := v(2*i+1, "S4"), v(2*i, "S4")
+		a.op("VZIP1", m, n, v(4+2*i, "S4"))
+		a.op("VZIP2", m, n, v(5+2*i, "S4"))
+	}
+	for i := range 2 {
+		m, n := v(6+i, "D2"), v(4+i, "D2")
+		a.op("VZIP1", m, n, v(2*i, "D2"))
+		a.op("VZIP2", m, n, v(2*i+1, "D2"))
+	}
+	for i := range 4 {
+		a.op("VST1", list(i, 1, "S4"), "(R1)")
+		a.op("ADD", "R2", "R1")
+	}
+	a.op("SUBS", "$4", "R4")
+	a.op("BNE", "loop")
+	a.op("RET")
+}
+
+// quantize writes the quantization of blocks of 32 activations.
+func (a neon) quantize() {
+	a.fn("quantizeNEON", "(x *float32, blocks int, q *int8, scale *float32, corr8, corr4 *int32, width int)", 56,
+		"R1 x, R2 blocks left, R3 q, R4 scale, R5 corr8, R6 corr4, R7 step of the last three, R8 step of q, R9 sum",
+		"V0 to V7 values, V16 to V23 magnitudes, V24 scale, V25 its inverse, V26 least magnitude, V27 127, V28 mask of magnitudes")
+	a.args("x", "R1", "blocks", "R2", "q", "R3", "scale", "R4", "corr8", "R5", "corr4", "R6", "width", "R7")
+	a.op("LSL", "$5", "R7", "R8")
+	a.op("LSL", "$2", "R7")
+	for _, c := range []struct {
+		bits string
+		n    int
+	}{{"$0x0d800000", 26}, {"$0x42fe0000", 27}, {"$0x7fffffff", 28}} {
+		a.op("MOVD", c.bits, "R9")
+		a.op("VDUP", "R9", v(c.n, "S4"))
+	}
+	a.label("loop")
+	a.from("R1", 0, 4)
+	a.from("R1", 4, 4)
+	for i := range 8 {
+		a.op("VAND", v(28, "B16"), v(i, "B16"), v(16+i, "B16"))
+	}
+	for step := 4; step > 0; step /= 2 {
+		for i := range step {
+			a.three("UMAX.4S", 16+i, 16+i, 16+i+step)
+		}
+	}
+	a.three("UMAXP.4S", 16, 16, 16)
+	a.three("UMAXP.4S", 16, 16, 16)
+	a.op("FDIVS", "F27", "F16", "F24")
+	a.op("FDIVS", "F16", "F27", "F25")
+	a.op("FCMPS", "F26", "F16")
+	a.op("BPL", "some")
+	a.zero(24)
+	a.zero(25)
+	a.label("some")
+	a.op("FMOVS", "F24", "(R4)")
+	a.op("VDUP", "V25.S[0]", v(25, "S4"))
+	for i := range 8 {
+		a.three("FMUL.4S", i, i, 25)
+		a.two("FCVTNS.4S", i, i)
+	}
+	a.op("VADD", v(0, "S4"), v(1, "S4"), v(16, "S4"))
+	for i := 2; i < 8; i++ {
+		a.op("VADD", v(i, "S4"), v(16, "S4"), v(16, "S4"))
+	}
+	a.op("VADDV", v(16, "S4"), "V16")
+	a.op("FMOVS", "F16", "R9")
+	a.op("NEGW", "R9", "R9")
+	a.op("LSLW", "$3", "R9")
+	a.op("MOVW", "R9", "(R6)")
+	a.op("LSLW", "$4", "R9")
+	a.op("MOVW", "R9", "(R5)")
+	for i := range 4 {
+		a.two("SQXTN.4H", 16+i, 2*i)
+		a.two("SQXTN2.8H", 16+i, 2*i+1)
+	}
+	for i := range 2 {
+		a.two("SQXTN.8B", i, 16+2*i)
+		a.two("SQXTN2.16B", i, 16+2*i+1)
+	}
+	a.op("VST1", fmt.Sprintf("[%s, %s]", v(0, "B16"), v(1, "B16")), "(R3)")
+	a.op("ADD", "R8", "R3")
+	for _, p := range []string{"R4", "R5", "R6"} {
+		a.op("ADD", "R7", p)
+	}
+	a.op("SUBS", "$1", "R2")
+	a.op("BNE", "loop")
+	a.op("RET")
+}
