@@ -136,8 +136,12 @@ func TestCheckpointRefused(t *testing.T) {
 	set, recipe := toySet(60), toyRecipe(t)
 	dir := filepath.Join(t.TempDir(), "out")
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := Run(ctx, set, recipe, Options{OutDir: dir, Seed: 5}); !errors.Is(err, ErrInterrupted) {
+	defer cancel()
+	if _, err := Run(ctx, set, recipe, Options{OutDir: dir, Seed: 5, Progress: func(p Progress) {
+		if p.Step > 0 {
+			cancel()
+		}
+	}}); !errors.Is(err, ErrInterrupted) {
 		t.Fatalf("cancelled run: %v", err)
 	}
 	other := recipe

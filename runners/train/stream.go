@@ -1,7 +1,5 @@
 package train
 
-import "math/bits"
-
 // stream is a counter-based generator (SplitMix64). Every step and shard has
 // its own, derived from the seed, so a resumed run draws what an uninterrupted
 // one would have drawn and no generator state needs saving.
@@ -24,12 +22,6 @@ func (s *stream) next() uint64 {
 
 // float is uniform in [0,1).
 func (s *stream) float() float64 { return float64(s.next()>>11) / (1 << 53) }
-
-// intn is uniform in [0,n).
-func (s *stream) intn(n int) int {
-	hi, _ := bits.Mul64(s.next(), uint64(n))
-	return int(hi)
-}
 
 // dropoutMask fills m with 0 (probability p) or 1/(1−p); p is resolved to
 // 2⁻¹⁶.
