@@ -68,7 +68,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	if have == 0 {
 		// The journal mode stays with the file and cannot change in a transaction.
-		if _, err := s.db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		if err := s.useWAL(ctx); err != nil {
 			return err
 		}
 	}
@@ -78,6 +78,17 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// useWAL sets the journal mode. SQLite does not wait for other processes in
+// this statement, so the waiting is done here.
+func (s *Store) useWAL(ctx context.Context) error {
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		_, err := s.db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+		if err == nil || !busy(err) || time.Since(began) > busyWait {
+			return err
+		}
+	}
 }
 
 // apply runs one script unless another process has done so meanwhile.

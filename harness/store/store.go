@@ -120,20 +120,16 @@ func probe(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder; name a file in it, such as --store %s", path, filepath.Join(path, Default))
 	}
-	_, statErr := os.Lstat(path)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		f.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s cannot be written: %w; name a writable place with --store", path, bare(err))
-	}
-	f.Close()
-	if errors.Is(statErr, fs.ErrNotExist) {
-		os.Remove(path)
-		return nil
 	}
 	// The journal lies beside the database.
 	beside, err := os.CreateTemp(filepath.Dir(path), ".harness-probe-*")
 	if err != nil {
-		return fmt.Errorf("the folder of %s cannot be written: %w; name a writable place with --store", path, bare(err))
+		return fmt.Errorf("folder of %s cannot be written: %w; name a writable place with --store", path, bare(err))
 	}
 	beside.Close()
 	return os.Remove(beside.Name())
@@ -161,6 +157,12 @@ func connect(ctx context.Context, path string, query url.Values) (*Store, error)
 		return nil, fmt.Errorf("opening store: %w", explain(err, path))
 	}
 	return s, nil
+}
+
+// busy says whether another process was at it.
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
 }
 
 // explain puts SQLite's result codes into words with a mend.

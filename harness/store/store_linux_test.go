@@ -44,7 +44,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	if s, err := store.Open(t.Context(), path); err == nil {
 		s.Close()
 		t.Error("opened for writing")
-	} else if !strings.Contains(err.Error(), "cannot be written: permission denied") {
+	} else if !strings.Contains(err.Error(), "cannot be written: permission denied; name") {
 		t.Error(err)
 	}
 	s, err := store.OpenExisting(t.Context(), path)

@@ -301,7 +301,7 @@ func TestOpenErrors(t *testing.T) {
 		{"another program's", foreign, "another program's database"},
 		{"newer schema", future, "newer harness"},
 		{"folder", dir, "is a folder"},
-		{"no such folder", filepath.Join(dir, "no", "x.db"), "cannot be written: no such file or directory"},
+		{"no such folder", filepath.Join(dir, "no", "x.db"), "cannot be written: no such file"},
 		{"file as folder", filepath.Join(text, "x.db"), "cannot be written: not a directory"},
 		{"postgres", "postgres://u@h/db", "SQLite"},
 	} {
