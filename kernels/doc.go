@@ -15,3 +15,5 @@
 //
 // Wrong lengths are errors of the program and panic.
 package kernels
+
+//go:generate go run ./gen .

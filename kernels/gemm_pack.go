@@ -29,15 +29,10 @@ func packStrips(dst []float32, trans bool, a []float32, lda, i0, mc, k0, kc, wid
 		w := min(width, mc-i)
 		strip := dst[i*kc:][:w*kc]
 		if trans {
-			for k := range kc {
-				row := a[(k0+k)*lda+i0+i:][:w]
-				for r, v := range row {
-					strip[k*w+r] = alpha * v
-				}
-			}
-			continue
+			gather(strip, a[k0*lda+i0+i:], lda, kc, w)
+		} else {
+			interleave(strip, a[(i0+i)*lda+k0:], lda, w, kc, w)
 		}
-		interleave(strip, a[(i0+i)*lda+k0:], lda, w, kc, w)
 		if alpha != 1 {
 			scale(strip, alpha)
 		}
@@ -57,15 +52,38 @@ func packPanels(dst []float32, trans bool, b []float32, ldb, j0, nc, k0, kc int)
 			interleave(panel, b[(j0+j)*ldb+k0:], ldb, w, kc, panelRows)
 			continue
 		}
+		if w == panelRows {
+			gather(panel, b[k0*ldb+j0+j:], ldb, kc, w)
+			continue
+		}
 		for k := range kc {
-			src := b[(k0+k)*ldb+j0+j:][:w]
 			out := panel[k*panelRows:][:panelRows]
-			if w == panelRows {
-				*(*[panelRows]float32)(out) = *(*[panelRows]float32)(src)
-				continue
-			}
-			copy(out, src)
+			copy(out, b[(k0+k)*ldb+j0+j:][:w])
 			clear(out[w:])
+		}
+	}
+}
+
+// gather copies w values of each of kc rows, ld apart, to dst, one after the
+// other. The widths of whole strips and panels are moved as arrays, which the
+// compiler turns into vector moves.
+func gather(dst, src []float32, ld, kc, w int) {
+	switch w {
+	case 16:
+		for k := range kc {
+			*(*[16]float32)(dst[k*16:]) = *(*[16]float32)(src[k*ld:])
+		}
+	case 12:
+		for k := range kc {
+			*(*[12]float32)(dst[k*12:]) = *(*[12]float32)(src[k*ld:])
+		}
+	case 6:
+		for k := range kc {
+			*(*[6]float32)(dst[k*6:]) = *(*[6]float32)(src[k*ld:])
+		}
+	default:
+		for k := range kc {
+			copy(dst[k*w:][:w], src[k*ld:])
 		}
 	}
 }

@@ -53,23 +53,29 @@ func PackInt(bits int, q []int8, scale []uint16, rows, cols, group int) *IntMatr
 	return m
 }
 
+// packRow writes the integers of output r, a block of 32 at a time.
 func (m *IntMatrix) packRow(r int, q []int8) {
-	panel := m.panels[r/panelRows*m.panelBytes():][:m.panelBytes()]
-	lane := r % panelRows * 4
-	for k, v := range q {
-		block, word, i := k/blockSize, k%blockSize/4, k%4
+	panel := m.panels[r/panelRows*m.panelBytes()+r%panelRows*4:]
+	for b := range m.blocks {
+		var block [blockSize]uint8
+		for i, v := range q[b*blockSize : min((b+1)*blockSize, len(q))] {
+			block[i] = uint8(v)
+			if m.nibbles && (v < -8 || v > 7) {
+				panic(fmt.Sprintf("kernels: PackInt: value %d at row %d, column %d does not fit 4 bits", v, r, b*blockSize+i))
+			}
+		}
+		words := panel[b*m.blockBytes():]
 		if !m.nibbles {
-			panel[block*m.blockBytes()+word*64+lane+i] = uint8(v)
+			for j := range blockSize / 4 {
+				copy(words[j*64:][:4], block[4*j:])
+			}
 			continue
 		}
-		if v < -8 || v > 7 {
-			panic(fmt.Sprintf("kernels: PackInt: value %d at row %d, column %d does not fit 4 bits", v, r, k))
-		}
-		b := &panel[block*m.blockBytes()+word%4*64+lane+i]
-		if word < 4 {
-			*b = *b&0xf0 | uint8(v+8)
-		} else {
-			*b = *b&0x0f | uint8(v+8)<<4
+		const half = blockSize / 2
+		for j := range half / 4 {
+			for i := range 4 {
+				words[j*64+i] = (block[4*j+i]+8)&15 | (block[half+4*j+i]+8)<<4
+			}
 		}
 	}
 }

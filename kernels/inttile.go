@@ -1,8 +1,8 @@
 package kernels
 
 // intTile is the work of one call of an integer kernel: 16 outputs of some
-// neighbouring tokens of a tile. The assembly reads it by offset, so pointers
-// stand in it once more as the first elements of the slices.
+// neighbouring tokens of a tile. The assembly reads it by offset; a slice starts
+// with its pointer.
 type intTile struct {
 	blocks      int
 	groupBlocks int

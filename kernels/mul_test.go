@@ -126,6 +126,9 @@ func TestMulCountsTrueOperations(t *testing.T) {
 }
 
 func TestMulDoesNotAllocate(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes sync.Pool forget at random")
+	}
 	const rows, cols, n = 256, 256, 17
 	r := rand.New(rand.NewPCG(13, 14))
 	pool := NewPool(2)

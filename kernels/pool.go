@@ -8,7 +8,8 @@ import (
 )
 
 // Task is work cut into units. Do runs unit i on the given worker (0 is the
-// goroutine that called Run); it must not call Run of the same pool.
+// goroutine that called Run, the others count up to Threads-1). It must not use
+// the same pool again, neither for Run nor for a product.
 type Task interface {
 	Do(worker, i int)
 }

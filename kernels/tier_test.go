@@ -1,9 +1,13 @@
 package kernels
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -89,5 +93,25 @@ func TestParseTierNamesTheChoices(t *testing.T) {
 	_, err := parseTier("avx9")
 	if err == nil || !strings.Contains(err.Error(), "generic") || !strings.Contains(err.Error(), "avx9") {
 		t.Errorf("parseTier(avx9) = %v; the user must see the value and the choices", err)
+	}
+}
+
+// TestTierFromEnvironment starts this test binary anew: the variable is read
+// once, at the start.
+func TestTierFromEnvironment(t *testing.T) {
+	if want := os.Getenv("KERNELS_WANT"); want != "" {
+		if got := Active().String(); got != want {
+			t.Errorf("KERNELS_TIER=%s made %s active", os.Getenv(tierEnv), got)
+		}
+		return
+	}
+	for _, tier := range Available() {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestTierFromEnvironment$")
+		cmd.Env = append(os.Environ(), tierEnv+"="+tier.String(), "KERNELS_WANT="+tier.String())
+		if out, err := cmd.CombinedOutput(); errors.Is(err, syscall.ENOEXEC) {
+			t.Skip("this machine cannot start the test binary, which runs under an emulator")
+		} else if err != nil {
+			t.Errorf("KERNELS_TIER=%v: %v\n%s", tier, err, out)
+		}
 	}
 }

@@ -4,8 +4,6 @@ package kernels
 
 import "unsafe"
 
-//go:generate go run ./gen .
-
 // denseTile is the work of one call of a dense kernel, read by the assembly:
 // some rows of C, 16*panels wide. k is at least 1.
 type denseTile struct {

@@ -14,12 +14,10 @@ func intName(nibbles bool, suffix string, tokens int) string {
 // intTiles512 writes the integer products of AVX-512 with VNNI. VPDPBUSD takes
 // one unsigned operand: bytes are turned to weight+128, nibbles hold weight+8,
 // and a block's sum starts at the correction that Quantize computed.
-func intTiles512() []byte {
+func intTiles512(nibbles bool) []byte {
 	a := newAsm()
-	for _, nibbles := range []bool{false, true} {
-		for _, tokens := range []int{8, 4, 2, 1} {
-			intTile512(a, nibbles, tokens)
-		}
+	for _, tokens := range []int{8, 4, 2, 1} {
+		intTile512(a, nibbles, tokens)
 	}
 	return a.Bytes()
 }
@@ -169,12 +167,10 @@ func intTile512(a *asm, nibbles bool, tokens int) {
 // bits, which must not saturate: bytes go in as magnitudes of weights (at most
 // 128) times activations with the weight's sign (at most 127); a block's eight
 // products of nibbles (at most 15*127) and activations fit together.
-func intTiles256() []byte {
+func intTiles256(nibbles bool) []byte {
 	a := newAsm()
-	for _, nibbles := range []bool{false, true} {
-		for _, tokens := range []int{2, 1} {
-			intTile256(a, nibbles, tokens)
-		}
+	for _, tokens := range []int{2, 1} {
+		intTile256(a, nibbles, tokens)
 	}
 	return a.Bytes()
 }

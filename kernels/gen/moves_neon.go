@@ -2,6 +2,15 @@ package main
 
 import "fmt"
 
+// movesNEON writes the functions that mostly rearrange values.
+func movesNEON() []byte {
+	a := neon{newAsm()}
+	a.rotate()
+	a.transpose()
+	a.quantize()
+	return a.Bytes()
+}
+
 // rotate writes RoPE on neighbours, which a load of pairs takes apart.
 func (a neon) rotate() {
 	a.fn("rotateNEON", "(x, cos, sin *float32, n int)", 32, "R1 x, R2 cos, R3 sin, R4 values of x left, a multiple of 8",

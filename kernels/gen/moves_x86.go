@@ -1,5 +1,15 @@
 package main
 
+// movesAVX2 writes what both tiers of amd64 share: the functions in which
+// rearranging values takes longer than computing with them.
+func movesAVX2() []byte {
+	a := newAsm()
+	x86Rotate(a)
+	x86Transpose(a)
+	x86Quantize(a)
+	return a.Bytes()
+}
+
 // x86Rotate writes RoPE on neighbours; cos and sin advance half as fast as x.
 func x86Rotate(a *asm) {
 	a.fn("rotateAVX2", "(x, cos, sin *float32, n int)", 32,

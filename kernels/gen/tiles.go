@@ -19,11 +19,14 @@ func (s tileSet) name(sh shape) string {
 }
 
 func amd64Tiles() []tileSet {
-	wide := []shape{{12, 2}, {8, 2}, {4, 2}, {2, 2}, {1, 2}, {12, 1}, {8, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
+	wide := []shape{{12, 2}, {8, 2}, {4, 2}}
+	small := []shape{{2, 2}, {1, 2}, {12, 1}, {8, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
 	narrow := []shape{{6, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
 	return []tileSet{
 		{"AVX512", "f32_avx512", "tileF32AVX512", false, wide},
+		{"AVX512", "f32_small_avx512", "tileF32AVX512", false, small},
 		{"AVX512", "bf16_avx512", "tileBF16AVX512", true, wide},
+		{"AVX512", "bf16_small_avx512", "tileBF16AVX512", true, small},
 		{"AVX2", "f32_avx2", "tileF32AVX2", false, narrow},
 		{"AVX2", "bf16_avx2", "tileBF16AVX2", true, narrow},
 	}
@@ -51,17 +54,33 @@ func tileDispatch(arch string, sets []tileSet) []byte {
 	fmt.Fprintf(a, "\n// runTile computes t with the kernel for rows x panels; false if %s has none.\n", arch)
 	a.WriteString("func runTile(tier Tier, bf16 bool, rows, panels int, t *denseTile) bool {\n")
 	a.WriteString("\tswitch {\n")
-	for _, set := range sets {
+	for _, group := range grouped(sets) {
 		not := "!"
-		if set.bf16 {
+		if group[0].bf16 {
 			not = ""
 		}
-		fmt.Fprintf(a, "\tcase tier == %s && %sbf16:\n\t\tswitch rows<<4 | panels {\n", set.tier, not)
-		for _, sh := range set.shapes {
-			fmt.Fprintf(a, "\t\tcase %d<<4 | %d:\n\t\t\t%s(t)\n", sh.rows, sh.panels, set.name(sh))
+		fmt.Fprintf(a, "\tcase tier == %s && %sbf16:\n\t\tswitch rows<<4 | panels {\n", group[0].tier, not)
+		for _, set := range group {
+			for _, sh := range set.shapes {
+				fmt.Fprintf(a, "\t\tcase %d<<4 | %d:\n\t\t\t%s(t)\n", sh.rows, sh.panels, set.name(sh))
+			}
 		}
 		a.WriteString("\t\tdefault:\n\t\t\treturn false\n\t\t}\n")
 	}
 	a.WriteString("\tdefault:\n\t\treturn false\n\t}\n\treturn true\n}\n")
 	return a.Bytes()
+}
+
+// grouped joins neighbouring sets of the same functions.
+func grouped(sets []tileSet) [][]tileSet {
+	var groups [][]tileSet
+	for i, set := range sets {
+		if i > 0 && set.prefix == sets[i-1].prefix {
+			last := len(groups) - 1
+			groups[last] = append(groups[last], set)
+			continue
+		}
+		groups = append(groups, []tileSet{set})
+	}
+	return groups
 }

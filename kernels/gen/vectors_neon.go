@@ -14,9 +14,6 @@ func vectorsNEON() []byte {
 	a.expTable()
 	a.expSub()
 	a.swiglu()
-	a.rotate()
-	a.transpose()
-	a.quantize()
 	return a.Bytes()
 }
 

@@ -32,11 +32,6 @@ func vectors(s isa) []byte {
 	e.table()
 	e.expSub()
 	e.swiglu()
-	if s == avx2 {
-		x86Rotate(a)
-		x86Transpose(a)
-		x86Quantize(a)
-	}
 	return a.Bytes()
 }
 
