@@ -47,6 +47,7 @@ func BenchmarkGemm(b *testing.B) {
 		{"forward", false, true, 400, 256, 256},
 		{"forward", false, true, 400, 4096, 256},
 		{"input-gradient", false, false, 400, 256, 4096},
+		{"scores", false, true, 20, 20, 64},
 		{"square", false, false, 1024, 1024, 1024},
 	}
 	benchTiers(b, func(b *testing.B) {

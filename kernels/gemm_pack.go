@@ -25,64 +25,75 @@ func aligned[T float32 | uint16 | int8 | uint8 | int32](n int) []T {
 // by alpha, to strips of width rows laid out [kc][width]; the last strip is as
 // narrow as its rows.
 func packStrips(dst []float32, trans bool, a []float32, lda, i0, mc, k0, kc, width int, alpha float32) {
-	for i := 0; i < mc; i += width {
-		w := min(width, mc-i)
-		strip := dst[i*kc:][:w*kc]
-		if trans {
-			gather(strip, a[k0*lda+i0+i:], lda, kc, w)
-		} else {
-			interleave(strip, a[(i0+i)*lda+k0:], lda, w, kc, w)
+	if trans {
+		split(dst, a[k0*lda+i0:], lda, kc, mc, width)
+	} else {
+		for i := 0; i < mc; i += width {
+			w := min(width, mc-i)
+			interleave(dst[i*kc:][:w*kc], a[(i0+i)*lda+k0:], lda, w, kc, w)
 		}
-		if alpha != 1 {
-			scale(strip, alpha)
-		}
+	}
+	if alpha != 1 {
+		scale(dst[:mc*kc], alpha)
 	}
 }
 
 // packPanels copies rows [k0, k0+kc) and columns [j0, j0+nc) of op(B) to panels
 // of 16 columns laid out [kc][16], the last one filled up with zeros.
 func packPanels(dst []float32, trans bool, b []float32, ldb, j0, nc, k0, kc int) {
-	for j := 0; j < nc; j += panelRows {
-		w := min(panelRows, nc-j)
-		panel := dst[j*kc:][:panelRows*kc]
-		if trans {
-			if w < panelRows {
-				clear(panel)
-			}
-			interleave(panel, b[(j0+j)*ldb+k0:], ldb, w, kc, panelRows)
-			continue
+	rest := nc % panelRows
+	last := dst[(nc-rest)*kc:][:(nc+panelRows-1)/panelRows*panelRows*kc-(nc-rest)*kc]
+	clear(last)
+	if trans {
+		for j := 0; j < nc; j += panelRows {
+			interleave(dst[j*kc:][:panelRows*kc], b[(j0+j)*ldb+k0:], ldb, min(panelRows, nc-j), kc, panelRows)
 		}
-		if w == panelRows {
-			gather(panel, b[k0*ldb+j0+j:], ldb, kc, w)
-			continue
-		}
+		return
+	}
+	b = b[k0*ldb+j0:]
+	split(dst, b, ldb, kc, nc-rest, panelRows)
+	if rest > 0 {
 		for k := range kc {
-			out := panel[k*panelRows:][:panelRows]
-			copy(out, b[(k0+k)*ldb+j0+j:][:w])
-			clear(out[w:])
+			copy(last[k*panelRows:], b[k*ldb+nc-rest:][:rest])
 		}
 	}
 }
 
-// gather copies w values of each of kc rows, ld apart, to dst, one after the
-// other. The widths of whole strips and panels are moved as arrays, which the
-// compiler turns into vector moves.
-func gather(dst, src []float32, ld, kc, w int) {
+// splitRows bounds the rows that split walks over at a time, so that their
+// pages stay in the first level of the TLB.
+const splitRows = 32
+
+// split cuts kc rows of cols values, ld apart, to strips of width columns laid
+// out [kc][width]; the last strip is as narrow as its columns.
+func split(dst, src []float32, ld, kc, cols, width int) {
+	for k := 0; k < kc; k += splitRows {
+		rows := min(splitRows, kc-k)
+		for i := 0; i < cols; i += width {
+			w := min(width, cols-i)
+			gather(dst[i*kc+k*w:][:rows*w], src[k*ld+i:], ld, rows, w)
+		}
+	}
+}
+
+// gather copies w values of each row, ld apart, to dst, one after the other.
+// The widths of whole strips and panels are moved as arrays, which the compiler
+// turns into vector moves.
+func gather(dst, src []float32, ld, rows, w int) {
 	switch w {
 	case 16:
-		for k := range kc {
+		for k := range rows {
 			*(*[16]float32)(dst[k*16:]) = *(*[16]float32)(src[k*ld:])
 		}
 	case 12:
-		for k := range kc {
+		for k := range rows {
 			*(*[12]float32)(dst[k*12:]) = *(*[12]float32)(src[k*ld:])
 		}
 	case 6:
-		for k := range kc {
+		for k := range rows {
 			*(*[6]float32)(dst[k*6:]) = *(*[6]float32)(src[k*ld:])
 		}
 	default:
-		for k := range kc {
+		for k := range rows {
 			copy(dst[k*w:][:w], src[k*ld:])
 		}
 	}

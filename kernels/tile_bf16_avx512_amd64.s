@@ -376,3 +376,61 @@ loop:
 	VMOVUPS Z7, 64(R13)
 	VZEROUPPER
 	RET
+
+// func tileBF16AVX512R2P2(t *denseTile)
+//
+// Registers:
+//	AX steps of k left, SI A, R8 its stride in bytes
+//	DI, R9 to R11 panels, DX C, R12 its stride in bytes
+//	Z0 to Z3 sums, then weights and broadcasts of A
+TEXT ·tileBF16AVX512R2P2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), BX
+	MOVQ denseTile_k(BX), AX
+	MOVQ denseTile_a(BX), SI
+	MOVQ denseTile_stride(BX), R8
+	SHLQ $2, R8
+	MOVQ denseTile_b(BX), DI
+	MOVQ denseTile_c(BX), DX
+	MOVQ denseTile_ldc(BX), R12
+	SHLQ $2, R12
+	MOVQ AX, R13
+	SHLQ $5, R13
+	LEAQ (DI)(R13*1), R9
+	CMPQ denseTile_accumulate(BX), $0
+	JEQ zero
+	MOVQ DX, R13
+	VMOVUPS (R13), Z0
+	VMOVUPS 64(R13), Z1
+	ADDQ R12, R13
+	VMOVUPS (R13), Z2
+	VMOVUPS 64(R13), Z3
+	JMP loop
+zero:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+loop:
+	VPMOVZXWD (DI), Z4
+	VPSLLD $16, Z4, Z4
+	VPMOVZXWD (R9), Z5
+	VPSLLD $16, Z5, Z5
+	VBROADCASTSS (SI), Z6
+	VFMADD231PS Z6, Z4, Z0
+	VFMADD231PS Z6, Z5, Z1
+	VBROADCASTSS 4(SI), Z7
+	VFMADD231PS Z7, Z4, Z2
+	VFMADD231PS Z7, Z5, Z3
+	ADDQ R8, SI
+	ADDQ $32, DI
+	ADDQ $32, R9
+	DECQ AX
+	JNZ loop
+	MOVQ DX, R13
+	VMOVUPS Z0, (R13)
+	VMOVUPS Z1, 64(R13)
+	ADDQ R12, R13
+	VMOVUPS Z2, (R13)
+	VMOVUPS Z3, 64(R13)
+	VZEROUPPER
+	RET

@@ -19,8 +19,8 @@ func (s tileSet) name(sh shape) string {
 }
 
 func amd64Tiles() []tileSet {
-	wide := []shape{{12, 2}, {8, 2}, {4, 2}}
-	small := []shape{{2, 2}, {1, 2}, {12, 1}, {8, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
+	wide := []shape{{12, 2}, {8, 2}, {4, 2}, {2, 2}}
+	small := []shape{{1, 2}, {12, 1}, {8, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
 	narrow := []shape{{6, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
 	return []tileSet{
 		{"AVX512", "f32_avx512", "tileF32AVX512", false, wide},
