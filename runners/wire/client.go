@@ -110,7 +110,7 @@ func unexpected(m Message) error {
 func (c *Client) ask(ctx context.Context, req Message, progress func(Progress)) (Message, error) {
 	c.next++
 	id := c.next
-	sent := c.send(id, req)
+	sent, giveUp := c.send(id, req), false
 	canceled, grace := ctx.Done(), (<-chan time.Time)(nil)
 	for {
 		select {
@@ -133,6 +133,9 @@ func (c *Client) ask(ctx context.Context, req Message, progress func(Progress)) 
 				return nil, c.lost(err)
 			}
 			sent = nil
+			if giveUp {
+				sent, giveUp = c.send(id, Cancel{}), false
+			}
 		case err := <-c.failed:
 			c.failed <- err
 			return nil, c.lost(err)
@@ -141,7 +144,8 @@ func (c *Client) ask(ctx context.Context, req Message, progress func(Progress)) 
 			timer := time.NewTimer(c.Grace)
 			defer timer.Stop()
 			grace = timer.C
-			if sent == nil {
+			// A cancel before its request would be lost: it waits for sent.
+			if giveUp = sent != nil; !giveUp {
 				sent = c.send(id, Cancel{})
 			}
 		case <-grace:
