@@ -219,23 +219,6 @@ func TestRankOf(t *testing.T) {
 	}
 }
 
-// keep lists the inputs that the first steps of an order leave.
-func keep(order []removal, steps, n int) []int {
-	gone := make([]bool, n)
-	for _, r := range order[:steps] {
-		for _, i := range r.inputs {
-			gone[i] = true
-		}
-	}
-	var left []int
-	for i, g := range gone {
-		if !g {
-			left = append(left, i)
-		}
-	}
-	return left
-}
-
 // A pruned block without repair loses what the neurons that stay could make
 // up for; a bad choice of neurons loses even more.
 func TestRepairAndOrderBeatBaselines(t *testing.T) {
@@ -261,7 +244,7 @@ func TestRepairAndOrderBeatBaselines(t *testing.T) {
 		}
 		return relative(product(2, hk, wk, 500, len(ids), d, true), product(2, held, w, 500, n, d, true))
 	}
-	ids := keep(order, 2, n)
+	ids := kept(order, 2, n)
 	first := make([]int, len(ids)) // a choice without importance
 	for i := range first {
 		first[i] = i * n / len(ids)

@@ -1,5 +1,12 @@
 package compress
 
+import (
+	"fmt"
+	"math"
+
+	"github.com/seed-c6f48606/harness/runners/model"
+)
+
 // Report says what building an artefact did.
 type Report struct {
 	Recipe Recipe `json:"recipe"`
@@ -64,4 +71,57 @@ type GateReport struct {
 	Skipped int    `json:"skipped"`
 	// Accuracy of the exit's own head on all calibration items, 0 for a block.
 	Accuracy float64 `json:"accuracy,omitempty"`
+}
+
+// matrix adds one matrix's line.
+func (r *Report) matrix(name string, w *model.Matrix, err float64, bits int) {
+	r.Matrices = append(r.Matrices, MatrixReport{
+		Name: name, Rows: w.Rows, Cols: w.Cols, Rank: w.Rank(), Bits: bits, Error: err,
+	})
+}
+
+// warn adds a warning.
+func (r *Report) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
+
+// warnStorage names what the asked bits and rank make doubtful.
+func (r *Report) warnStorage(parent *model.Model, asked Recipe) {
+	least := 16
+	for _, w := range parent.Matrices {
+		if w.Q != nil {
+			least = min(least, w.Bits)
+		}
+	}
+	if least < 16 {
+		r.warn("the parent's weights are rounded to %d bits already: errors add up, and more bits than that buy nothing", least)
+	}
+	if asked.RankRatio < 1 {
+		var short int
+		for _, w := range r.Matrices {
+			if w.Rank > 0 && w.Rank < 8 {
+				short++
+			}
+		}
+		if short > 0 {
+			r.warn("rank-ratio %s leaves %d matrices with a rank below 8", number(asked.RankRatio), short)
+		}
+	}
+	if d := r.PruneRatio - asked.PruneRatio; math.Abs(d) > 0.01 {
+		r.warn("prune-ratio %s: removed %.3f of the block parameters, the nearest that widths in steps of %d and whole heads allow", number(asked.PruneRatio), r.PruneRatio, widthStep)
+	}
+	if d := r.RankRatio - asked.RankRatio; math.Abs(d) > 0.01 {
+		r.warn("rank-ratio %s: %.3f of the block parameters are left, since ranks are whole numbers", number(asked.RankRatio), r.RankRatio)
+	}
+}
+
+// finish adds up the finished model.
+func (r *Report) finish(m *model.Model) {
+	r.ParamsAfter, r.BytesAfter = m.Params(), m.StoredBytes()
+	var bytes, params int64
+	for _, w := range m.Matrices {
+		bytes += w.StoredBytes()
+		params += w.Params()
+	}
+	r.BitsPerWeight = 8 * float64(bytes) / float64(params)
 }
