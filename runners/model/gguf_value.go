@@ -1,0 +1,122 @@
+package model
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+)
+
+// maxGGUFText bounds a text value; chat templates reach some ten kilobytes.
+const maxGGUFText = 1 << 24
+
+// value reads a metadata value. Integers of any width become int64, floats
+// float64; arrays keep float32.
+func (r *ggufReader) value(t ggufType, key string) any {
+	switch {
+	case r.err != nil:
+		return nil
+	case t == ggufString:
+		return r.str(maxGGUFText)
+	case t == ggufArray:
+		return r.array(key)
+	case t.width() == 0:
+		r.err = fmt.Errorf("its key %q is of the unknown type %d", key, t)
+		return nil
+	}
+	b := r.bytes(t.width())
+	if r.err != nil {
+		return nil
+	}
+	return decodeGGUF(t, b)
+}
+
+// decodeGGUF decodes a value of fixed width.
+func decodeGGUF(t ggufType, b []byte) any {
+	switch t {
+	case ggufBool:
+		return b[0] != 0
+	case ggufF32:
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
+	case ggufF64:
+		return math.Float64frombits(binary.LittleEndian.Uint64(b))
+	}
+	return decodeInt(t, b)
+}
+
+// decodeInt decodes an integer; an unsigned one beyond int64 becomes negative
+// and is refused where it is used.
+func decodeInt(t ggufType, b []byte) int64 {
+	switch t {
+	case ggufU8:
+		return int64(b[0])
+	case ggufI8:
+		return int64(int8(b[0]))
+	case ggufU16:
+		return int64(binary.LittleEndian.Uint16(b))
+	case ggufI16:
+		return int64(int16(binary.LittleEndian.Uint16(b)))
+	case ggufU32:
+		return int64(binary.LittleEndian.Uint32(b))
+	case ggufI32:
+		return int64(int32(binary.LittleEndian.Uint32(b)))
+	}
+	return int64(binary.LittleEndian.Uint64(b))
+}
+
+func (r *ggufReader) array(key string) any {
+	t, n := ggufType(r.u32()), r.u64()
+	if r.err != nil {
+		return nil
+	}
+	if n > maxGGUFArray {
+		r.err = fmt.Errorf("its array %q has %d entries, more than the %d allowed", key, n, maxGGUFArray)
+		return nil
+	}
+	// An entry takes at least its width, a text 8 bytes for its length.
+	width := t.width()
+	if t == ggufString {
+		width = 8
+	}
+	if width == 0 {
+		r.err = unsupportedf("its array %q has entries of type %d, which is not supported", key, t)
+		return nil
+	}
+	if int64(n) > r.left/width {
+		r.err = io.ErrUnexpectedEOF
+		return nil
+	}
+	if t == ggufString {
+		list := make([]string, n)
+		for i := range list {
+			if list[i] = r.str(maxGGUFText); r.err != nil {
+				return nil
+			}
+		}
+		return list
+	}
+	b := r.bytes(int64(n) * width)
+	if r.err != nil {
+		return nil
+	}
+	at := func(i int) []byte { return b[int64(i)*width:] }
+	switch t {
+	case ggufF32, ggufF64:
+		list := make([]float32, n)
+		for i := range list {
+			list[i] = float32(decodeGGUF(t, at(i)).(float64))
+		}
+		return list
+	case ggufBool:
+		list := make([]bool, n)
+		for i := range list {
+			list[i] = at(i)[0] != 0
+		}
+		return list
+	}
+	list := make([]int64, n)
+	for i := range list {
+		list[i] = decodeInt(t, at(i))
+	}
+	return list
+}
