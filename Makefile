@@ -21,7 +21,7 @@ test: ## every unit test
 	$(GO) test -timeout 10m $(PKG)
 
 lint: ## formatting, vet, staticcheck
-	@out=$$($(GO) run $(GOFUMPT) -l datasets harness kernels reports runners targets); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	@out=$$($(GO) run $(GOFUMPT) -l $$(git ls-files "*.go")); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet $(PKG)
 	$(GO) run $(STATICCHECK) $(PKG)
 
@@ -34,7 +34,7 @@ test-noasm: ## without a line of assembly
 	$(GO) test -tags noasm -timeout 15m $(ARCH_PKG)
 
 test-race: ## the concurrent packages under the race detector
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./kernels/... ./runners/... ./harness/... ./targets/... ./datasets/...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
 
 test-arm64: ## the arm64 code under user-mode emulation, three generations of cores
 	for cpu in cortex-a72 cortex-a76 max; do \

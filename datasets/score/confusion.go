@@ -61,13 +61,6 @@ func (c *Confusion) add(actual, predicted int) {
 	}
 }
 
-func (c *Confusion) reset() {
-	c.n, c.correct = 0, 0
-	clear(c.counts)
-	clear(c.support)
-	clear(c.called)
-}
-
 // N returns the number of items counted.
 func (c *Confusion) N() int { return c.n }
 

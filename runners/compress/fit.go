@@ -18,8 +18,6 @@ func (l logistic) logit(x []float32) float64 { return float64(kernels.Dot(l.w, x
 
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
-func logit(p float64) float64 { return math.Log(p / (1 - p)) }
-
 // fitLogistic fits y on x (rows×d) with an L2 penalty on the weights of the
 // standardised features, as Newton's method in the span of the rows: with
 // fewer rows than features that system is the smaller one, and the optimum

@@ -87,7 +87,6 @@ func (e *Engine) askAttention(l int) {
 func (e *Engine) gatherQueries(l int) *input {
 	p, hidden := &e.pass, e.config.HiddenSize
 	p.write, p.pos, p.qpos = p.write[:0], p.pos[:0], p.qpos[:0]
-	from := p.index[:0:0]
 	members := p.attention.members
 	for i := range members {
 		m := &members[i]
@@ -106,7 +105,7 @@ func (e *Engine) gatherQueries(l int) *input {
 	if len(p.write) == len(p.index) {
 		return &p.in
 	}
-	from = p.attention.from[:0]
+	from := p.attention.from[:0]
 	for i := range members {
 		m := &members[i]
 		end := m.row + len(p.segments[m.segment].tokens)

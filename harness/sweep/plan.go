@@ -1,0 +1,300 @@
+//go:build unfinished
+
+// Package sweep measures a plan: it builds the artefacts that the plan's cells
+// need, asks their quality once, times every cell in interleaved trials, each in
+// a runner process of its own, and turns what the store then holds into figures.
+//
+// A sweep can be stopped at any moment, by Ctrl-C or by SIGKILL of the
+// controller or a runner, and be resumed: what to do next is decided from the
+// stored trials alone.
+package sweep
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-c6f48606/harness/datasets/loader"
+	"github.com/seed-c6f48606/harness/runners/compress"
+	"github.com/seed-c6f48606/harness/runners/wire"
+)
+
+// Limits of a plan.
+const (
+	MaxBatch   = 1024
+	MaxRepeats = 1000
+	MaxCells   = 10000
+)
+
+// Local is the one target of this build: the machine the harness runs on.
+const Local = "local"
+
+// Design says which combinations of the axes' values are cells.
+type Design string
+
+const (
+	// Grid is every combination.
+	Grid Design = "grid"
+	// Corners is the reference cell (the first value of every axis), every cell
+	// that departs from it on one or two axes, and the cells that depart on all
+	// artefact axes (bits, rank, prune) with the run-time axes (threshold,
+	// batch, threads) all at rest or all departed. It keeps each axis' effect
+	// and each pair's interaction at a fraction of the grid.
+	Corners Design = "corners"
+)
+
+// Data names a data set as loader.Load does.
+type Data struct {
+	Spec        string `json:"spec"`
+	TextColumn  string `json:"text_column,omitempty"`
+	LabelColumn string `json:"label_column,omitempty"`
+	TestFile    string `json:"test_file,omitempty"`
+	OOS         bool   `json:"oos,omitempty"`
+}
+
+// Options returns the loader's options.
+func (d Data) Options() loader.Options {
+	return loader.Options{TextColumn: d.TextColumn, LabelColumn: d.LabelColumn, TestFile: d.TestFile, OOS: d.OOS}
+}
+
+// Plan is everything that decides a run. The first value of an axis is its
+// reference. Hashes are filled when the plan is first prepared and compared
+// when a run is resumed.
+type Plan struct {
+	Target    string `json:"target"`
+	Model     string `json:"model"`
+	ModelHash string `json:"model_hash,omitempty"`
+	Data      Data   `json:"data"`
+	DataHash  string `json:"data_hash,omitempty"`
+
+	Design     Design    `json:"design"`
+	Bits       []int     `json:"bits"`
+	RankRatio  []float64 `json:"rank_ratio"`
+	PruneRatio []float64 `json:"prune_ratio"`
+	Threshold  []float64 `json:"threshold"`
+	Batch      []int     `json:"batch"`
+	Threads    []int     `json:"threads"`
+
+	GroupSize    int    `json:"group_size"`
+	Algorithm    string `json:"algorithm"`
+	CalibSamples int    `json:"calib_samples"`
+	Scenario     string `json:"scenario"`
+
+	Repeats       int           `json:"repeats"`
+	Retries       int           `json:"retries"` // further attempts of an invalid trial
+	Seed          uint64        `json:"seed"`
+	Window        time.Duration `json:"window_ns"` // 0 = the runner's default
+	WarmupLimit   time.Duration `json:"warmup_limit_ns"`
+	MinInferences int           `json:"min_inferences"`
+}
+
+// Default is the plan of a sweep without flags: 25 cells over all five axes.
+func Default() Plan {
+	p := Reference()
+	p.Design = Corners
+	p.Bits = []int{16, 8, 4}
+	p.RankRatio = []float64{1, 0.5}
+	p.PruneRatio = []float64{0, 0.5}
+	p.Threshold = []float64{0, 0.5}
+	p.Batch = []int{1, 16}
+	return p
+}
+
+// Reference is a grid of one cell, the uncompressed model: what an axis that
+// the user does not list stays at.
+func Reference() Plan {
+	return Plan{
+		Target: Local, Model: "service-nano", Data: Data{Spec: "builtin"}, Design: Grid,
+		Bits: []int{16}, RankRatio: []float64{1}, PruneRatio: []float64{0}, Threshold: []float64{0},
+		Batch: []int{1}, Threads: []int{runtime.NumCPU()},
+		GroupSize: compress.DefaultGroupSize, Algorithm: compress.DefaultAlgorithm, CalibSamples: compress.DefaultCalibSamples,
+		Scenario: wire.SingleStream, Repeats: 6, Retries: 2, Seed: 1,
+		WarmupLimit: 2 * time.Second,
+	}
+}
+
+// ParsePlan reads a stored plan.
+func ParsePlan(raw json.RawMessage) (Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return p, fmt.Errorf("reading stored plan: %w", err)
+	}
+	return p, nil
+}
+
+// Validate refuses what cannot work with a [*compress.UsageError] that names
+// the nearest value that can. It knows nothing of the model; see Prepare.
+func (p Plan) Validate() error {
+	if p.Target != Local {
+		return usage("target", strconv.Quote(p.Target), Local+" (this machine)", Local)
+	}
+	if p.Design != Grid && p.Design != Corners {
+		return usage("design", strconv.Quote(string(p.Design)), "grid or corners", "grid")
+	}
+	if p.Scenario != wire.SingleStream && p.Scenario != wire.Offline {
+		return usage("scenario", strconv.Quote(p.Scenario), wire.SingleStream+" or "+wire.Offline, wire.SingleStream)
+	}
+	for axis, n := range map[string]int{
+		"bits": len(p.Bits), "rank-ratio": len(p.RankRatio), "prune-ratio": len(p.PruneRatio),
+		"threshold": len(p.Threshold), "batch": len(p.Batch), "threads": len(p.Threads),
+	} {
+		if n == 0 {
+			return usage(axis, "without a value", "a list of at least one", "")
+		}
+	}
+	for _, r := range p.recipes() {
+		if err := r.Validate(); err != nil {
+			return err
+		}
+	}
+	for _, t := range p.Threshold {
+		if !(t >= 0 && t <= 1) {
+			return usage("threshold", number(t), "from 0 (dense) to 1 (skip whatever a gate may skip)", clamped(t, 0, 1))
+		}
+	}
+	for _, b := range p.Batch {
+		if err := within("batch", b, 1, MaxBatch, ""); err != nil {
+			return err
+		}
+	}
+	for _, t := range p.Threads {
+		if err := within("threads", t, 1, runtime.NumCPU(), " (the cores of this machine)"); err != nil {
+			return err
+		}
+	}
+	if err := within("repeats", p.Repeats, 1, MaxRepeats, ""); err != nil {
+		return err
+	}
+	if err := within("retries", p.Retries, 0, 100, ""); err != nil {
+		return err
+	}
+	if p.Window < 0 || p.Window > time.Hour {
+		return usage("window", p.Window.String(), "from 0s (the default) to 1h", "0s")
+	}
+	if n := len(p.Cells()); n > MaxCells {
+		return usage("grid", fmt.Sprintf("of %d cells", n), fmt.Sprintf("at most %d cells", MaxCells), "fewer values an axis")
+	}
+	return nil
+}
+
+func usage(axis, value, limit, nearest string) error {
+	return &compress.UsageError{Axis: axis, Value: value, Limit: limit, Nearest: nearest}
+}
+
+func within(axis string, v, lo, hi int, note string) error {
+	if v >= lo && v <= hi {
+		return nil
+	}
+	return usage(axis, strconv.Itoa(v), fmt.Sprintf("from %d to %d%s", lo, hi, note), strconv.Itoa(max(lo, min(v, hi))))
+}
+
+func clamped(v, lo, hi float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return number(max(lo, min(v, hi)))
+}
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// Axes are a cell's coordinates.
+type Axes struct {
+	Bits       int     `json:"bits"`
+	RankRatio  float64 `json:"rank_ratio"`
+	PruneRatio float64 `json:"prune_ratio"`
+	Threshold  float64 `json:"threshold"`
+	Batch      int     `json:"batch"`
+	Threads    int     `json:"threads"`
+}
+
+// ID is the cell's name within a run and across runs of one model, data set and
+// target: 8b-r0.5-p0-t0.5-n16-c2 is 8 bits, rank ratio 0.5, nothing pruned,
+// threshold 0.5, batch 16, two threads.
+func (a Axes) ID() string {
+	return strings.Join([]string{
+		strconv.Itoa(a.Bits) + "b", "r" + number(a.RankRatio), "p" + number(a.PruneRatio),
+		"t" + number(a.Threshold), "n" + strconv.Itoa(a.Batch), "c" + strconv.Itoa(a.Threads),
+	}, "-")
+}
+
+// Cells returns the plan's cells, the reference first.
+func (p Plan) Cells() []Axes {
+	var out []Axes
+	seen := map[Axes]bool{}
+	for b, bits := range p.Bits {
+		for r, rank := range p.RankRatio {
+			for q, prune := range p.PruneRatio {
+				for t, threshold := range p.Threshold {
+					for n, batch := range p.Batch {
+						for c, threads := range p.Threads {
+							a := Axes{bits, rank, prune, threshold, batch, threads}
+							if seen[a] || !p.wants([6]bool{b > 0, r > 0, q > 0, t > 0, n > 0, c > 0}) {
+								continue
+							}
+							seen[a] = true
+							out = append(out, a)
+						}
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// wants says whether a cell that departs from the reference on the axes marked
+// is in the design.
+func (p Plan) wants(departs [6]bool) bool {
+	if p.Design == Grid {
+		return true
+	}
+	n := 0
+	for _, d := range departs {
+		if d {
+			n++
+		}
+	}
+	if n <= 2 {
+		return true
+	}
+	rest, moved := true, true // the run-time axes that have more than one value
+	for i, values := range []int{len(p.Threshold), len(p.Batch), len(p.Threads)} {
+		rest = rest && !departs[3+i]
+		moved = moved && (values == 1 || departs[3+i])
+	}
+	return departs[0] && departs[1] && departs[2] && (rest || moved)
+}
+
+// recipe is how a cell's artefact is made.
+func (p Plan) recipe(a Axes) compress.Recipe {
+	return compress.Recipe{
+		Bits: a.Bits, GroupSize: p.GroupSize, Algorithm: p.Algorithm, RankRatio: a.RankRatio, PruneRatio: a.PruneRatio,
+		CalibSamples: p.CalibSamples, Seed: p.Seed, Data: p.DataHash,
+	}
+}
+
+// recipes returns the distinct recipes of the cells, those of one prune ratio
+// together, which share work.
+func (p Plan) recipes() []compress.Recipe {
+	var out []compress.Recipe
+	for _, a := range p.Cells() {
+		if r := p.recipe(a); !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b compress.Recipe) int {
+		switch {
+		case a.PruneRatio < b.PruneRatio:
+			return -1
+		case a.PruneRatio > b.PruneRatio:
+			return 1
+		}
+		return 0
+	})
+	return out
+}

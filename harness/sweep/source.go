@@ -1,0 +1,223 @@
+//go:build unfinished
+
+package sweep
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed-c6f48606/harness/datasets/loader"
+	"github.com/seed-c6f48606/harness/runners/compress"
+	"github.com/seed-c6f48606/harness/runners/model"
+	"github.com/seed-c6f48606/harness/runners/tokenizer"
+	"github.com/seed-c6f48606/harness/runners/wire"
+)
+
+// FindModel returns the path of a model: a built-in one by name, which is copied
+// into the cache first, else the path itself.
+func FindModel(ctx context.Context, cache Cache, name string) (string, error) {
+	files, ok := builtinModel(name)
+	if !ok {
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("model %s: no such file or folder, and not a built-in name (%s)", name, strings.Join(builtinModels(), ", "))
+		}
+		path, err := filepath.Abs(name)
+		if err != nil {
+			return "", fmt.Errorf("model %s: %w", name, err)
+		}
+		return path, nil
+	}
+	key, err := treeHash(files)
+	if err != nil {
+		return "", fmt.Errorf("built-in model %s: %w", name, err)
+	}
+	path, _, _, err := cache.Ensure(ctx, key, func(dir string) error { return os.CopyFS(dir, files) })
+	if err != nil {
+		return "", fmt.Errorf("built-in model %s: %w", name, err)
+	}
+	return path, nil
+}
+
+func treeHash(files fs.FS) (string, error) {
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, e := range entries {
+		raw, err := fs.ReadFile(files, e.Name())
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s %x\n", e.Name(), sha256.Sum256(raw))
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Source is what a plan's cells are made from and tried on.
+type Source struct {
+	Path      string // of the parent model
+	Parent    *model.Model
+	Tokenizer *tokenizer.Tokenizer
+	Set       *loader.Set
+	Cache     Cache
+
+	Items  string // file of the test split for runners
+	Subset string // of a part of it, for the check of batches
+	subset []int  // indices of the part's items
+}
+
+// subsetItems is how many items the check of batches reads, checkBatch how many
+// at once at least.
+const (
+	subsetItems = 64
+	checkBatch  = 7
+)
+
+// Prepare loads the plan's model and data and refuses what does not go
+// together. It fills the plan's hashes, or compares them when they are filled.
+func Prepare(ctx context.Context, cache Cache, p *Plan) (*Source, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Source{Cache: cache}
+	var err error
+	if s.Set, err = loader.Load(p.Data.Spec, p.Data.Options()); err != nil {
+		return nil, err
+	}
+	if s.Path, err = FindModel(ctx, cache, p.Model); err != nil {
+		return nil, err
+	}
+	if s.Parent, err = model.Load(s.Path); err != nil {
+		return nil, err
+	}
+	if err := same("model "+p.Model, &p.ModelHash, s.Parent.Hash); err != nil {
+		return nil, err
+	}
+	if err := same("data set "+p.Data.Spec, &p.DataHash, s.Set.Hash); err != nil {
+		return nil, err
+	}
+	if s.Tokenizer, err = tokenizer.Load(s.Path); err != nil {
+		return nil, err
+	}
+	if err := fits(s.Parent, s.Set); err != nil {
+		return nil, err
+	}
+	for _, r := range p.recipes() {
+		if err := compress.CheckModel(s.Parent, r); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.writeItems(ctx)
+}
+
+// same fills an empty hash and compares a filled one.
+func same(what string, want *string, got string) error {
+	if *want != "" && *want != got {
+		return fmt.Errorf("%s has changed since the run began: its hash is %.12s…, the run's %.12s…; start a new run", what, got, *want)
+	}
+	*want = got
+	return nil
+}
+
+// fits refuses a classifier that does not know all classes of the data.
+func fits(m *model.Model, set *loader.Set) error {
+	if m.Classifier == nil {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, l := range m.Labels {
+		known[l] = true
+	}
+	missing := 0
+	first := ""
+	for _, l := range set.Labels {
+		if !known[l] {
+			missing++
+			if first == "" {
+				first = l
+			}
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("model and data set %s do not go together: %d of its %d classes are unknown to the model's %d, such as %q; train one with: harness train --dataset %s",
+			set.Name, missing, len(set.Labels), len(m.Labels), first, set.Name)
+	}
+	return nil
+}
+
+// writeItems puts the test split where runners find it.
+func (s *Source) writeItems(ctx context.Context) error {
+	test, err := s.Set.Items(loader.Test)
+	if err != nil {
+		return err
+	}
+	items := make([]wire.Item, len(test))
+	for i, it := range test {
+		items[i] = wire.Item{Text: it.Text, Label: s.Set.Labels[it.Label]}
+	}
+	if s.Items, err = s.itemsFile(ctx, items); err != nil {
+		return err
+	}
+	n := min(subsetItems, len(items))
+	part := make([]wire.Item, n)
+	for i := range part {
+		at := i * len(items) / n
+		s.subset = append(s.subset, at)
+		part[i] = items[at]
+	}
+	s.Subset, err = s.itemsFile(ctx, part)
+	return err
+}
+
+func (s *Source) itemsFile(ctx context.Context, items []wire.Item) (string, error) {
+	var buf bytes.Buffer
+	if err := wire.WriteItems(&buf, items); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(buf.Bytes())
+	const name = "items.jsonl"
+	dir, _, _, err := s.Cache.Ensure(ctx, hex.EncodeToString(sum[:]), func(dir string) error {
+		return os.WriteFile(filepath.Join(dir, name), buf.Bytes(), 0o644)
+	})
+	if err != nil {
+		return "", fmt.Errorf("writing the test split for runners: %w", err)
+	}
+	return filepath.Join(dir, name), nil
+}
+
+// calibration is what artefacts may learn from: the train split.
+func (s *Source) calibration() compress.Calibration {
+	c := compress.Calibration{}
+	limit := s.Parent.MaxPositions
+	for _, it := range s.Set.Train {
+		var ids []int32
+		if bos := s.Tokenizer.BOS(); bos >= 0 {
+			ids = append(ids, bos)
+		}
+		ids = s.Tokenizer.AppendEncode(ids, it.Text)
+		if limit > 0 {
+			ids = ids[:min(len(ids), limit)]
+		}
+		c.Tokens = append(c.Tokens, ids)
+	}
+	if s.Parent.Classifier == nil {
+		return c
+	}
+	class := map[string]int{}
+	for i, l := range s.Parent.Labels {
+		class[l] = i
+	}
+	for _, it := range s.Set.Train {
+		c.Labels = append(c.Labels, class[s.Set.Labels[it.Label]])
+	}
+	return c
+}
