@@ -24,8 +24,14 @@ var neighbours = map[byte]string{
 }
 
 var contractions = []struct{ long, short string }{
-	{"i am ", "i'm "}, {"i would ", "i'd "}, {"do not ", "don't "}, {"does not ", "doesn't "},
-	{"did not ", "didn't "}, {"it is ", "it's "}, {"that is ", "that's "}, {"what is ", "what's "},
+	{"i am ", "i'm "},
+	{"i would ", "i'd "},
+	{"do not ", "don't "},
+	{"does not ", "doesn't "},
+	{"did not ", "didn't "},
+	{"it is ", "it's "},
+	{"that is ", "that's "},
+	{"what is ", "what's "},
 }
 
 // spell joins tokens to the text as a customer types it: contractions, casual
