@@ -60,7 +60,7 @@ func (g *GGUF) matrix(name string, rows, cols int) (*Matrix, error) {
 	if len(t.dims) != 2 || t.dims[0] != cols || t.dims[1] != rows {
 		return nil, fmt.Errorf("tensor %s of %s has the dimensions %v where the metadata ask for [%d %d]", name, g.path, t.dims, cols, rows)
 	}
-	r := io.NewSectionReader(g.file, t.offset, t.size)
+	r := io.NewSectionReader(g.source, t.offset, t.size)
 	m := &Matrix{Rows: rows, Cols: cols}
 	switch t.kind {
 	case ggmlQ8_0, ggmlQ4_0:
@@ -84,7 +84,7 @@ func (g *GGUF) vector(name string, n int) ([]float32, error) {
 	if len(t.dims) != 1 || t.dims[0] != n {
 		return nil, fmt.Errorf("tensor %s of %s has the dimensions %v where the metadata ask for [%d]", name, g.path, t.dims, n)
 	}
-	v, err := readF32(io.NewSectionReader(g.file, t.offset, t.size), t.kind.String(), n)
+	v, err := readF32(io.NewSectionReader(g.source, t.offset, t.size), t.kind.String(), n)
 	if err != nil {
 		return nil, fmt.Errorf("tensor %s of %s: %w", name, g.path, err)
 	}

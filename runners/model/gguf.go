@@ -70,7 +70,8 @@ type ggufTensor struct {
 // https://github.com/ggml-org/ggml/blob/master/docs/gguf.md for the format.
 type GGUF struct {
 	path    string
-	file    *os.File
+	source  io.ReaderAt
+	close   func() error
 	values  map[string]any // int64, float64, bool, string or a slice of int64, float32, bool, string
 	tensors map[string]ggufTensor
 }
@@ -86,12 +87,25 @@ func OpenGGUF(path string) (*GGUF, error) {
 		f.Close()
 		return nil, fmt.Errorf("opening GGUF file: %w", err)
 	}
-	g := &GGUF{path: path, file: f, values: map[string]any{}, tensors: map[string]ggufTensor{}}
-	r := &ggufReader{r: bufio.NewReaderSize(f, 1<<16), left: st.Size()}
-	if err := g.readHeader(r, st.Size()); err != nil {
+	g, err := newGGUF(path, f, st.Size())
+	if err != nil {
 		f.Close()
+		return nil, err
+	}
+	g.close = f.Close
+	return g, nil
+}
+
+// newGGUF reads the header of the size bytes of source.
+func newGGUF(path string, source io.ReaderAt, size int64) (*GGUF, error) {
+	g := &GGUF{
+		path: path, source: source, close: func() error { return nil },
+		values: map[string]any{}, tensors: map[string]ggufTensor{},
+	}
+	r := &ggufReader{r: bufio.NewReaderSize(io.NewSectionReader(source, 0, size), 1<<16), left: size}
+	if err := g.readHeader(r, size); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("its header ends early: the file is truncated, get it again")
+			err = errors.New("its header ends early: the file is truncated, get it again")
 		}
 		return nil, fmt.Errorf("reading GGUF file %s: %w", path, err)
 	}
@@ -99,7 +113,7 @@ func OpenGGUF(path string) (*GGUF, error) {
 }
 
 // Close closes the file.
-func (g *GGUF) Close() error { return g.file.Close() }
+func (g *GGUF) Close() error { return g.close() }
 
 func (g *GGUF) readHeader(r *ggufReader, size int64) error {
 	if magic := r.bytes(4); string(magic) != ggufMagic {

@@ -47,6 +47,12 @@ func loadGGUF(path string) (*Model, error) {
 		return nil, err
 	}
 	defer g.Close()
+	return g.model()
+}
+
+// model builds the model the file describes.
+func (g *GGUF) model() (*Model, error) {
+	path := g.path
 	config, err := g.config()
 	if err != nil {
 		return nil, fmt.Errorf("reading GGUF file %s: %w", path, err)

@@ -13,14 +13,24 @@ import (
 // Load reads a model: a folder, a .safetensors file with its config.json beside
 // it, or a GGUF file. The kind is told by the content, not by the name.
 func Load(path string) (*Model, error) {
+	type hashed struct {
+		sum string
+		err error
+	}
+	hash := make(chan hashed, 1)
+	go func() { // reading and hashing share what the system caches
+		sum, err := HashPath(path)
+		hash <- hashed{sum, err}
+	}()
 	m, err := load(path)
+	h := <-hash
+	if err == nil {
+		err = h.err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("loading model %s: %w", path, err)
 	}
-	if m.Hash, err = HashPath(path); err != nil {
-		return nil, fmt.Errorf("loading model %s: %w", path, err)
-	}
-	m.Path = path
+	m.Path, m.Hash = path, h.sum
 	return m, nil
 }
 
@@ -77,11 +87,11 @@ func sniff(path string) (fileKind, error) {
 		return kindGGUF, nil
 	case bytes.HasPrefix(head, []byte("version https://git-lfs")):
 		return 0, errors.New("the file is a Git LFS pointer, not the weights: fetch them with git lfs pull")
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")) || head[0] == 0x80:
-		return 0, unsupportedf("the file looks like a PyTorch checkpoint, which is not supported: convert it to safetensors")
 	case n > 8 && head[8] == '{' && head[7] == 0 && head[6] == 0:
 		return kindSafetensors, nil
-	case n <= 8 && strings.HasSuffix(path, ".safetensors"):
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")) || head[0] == 0x80:
+		return 0, unsupportedf("the file looks like a PyTorch checkpoint, which is not supported: convert it to safetensors")
+	case strings.HasSuffix(path, ".safetensors"):
 		return kindSafetensors, nil // its reader says what is wrong
 	}
 	return 0, unsupportedf("the file is neither safetensors nor GGUF: %s", ways)

@@ -54,7 +54,8 @@ type entry struct {
 // See https://huggingface.co/docs/safetensors for the format.
 type Safetensors struct {
 	path    string
-	file    *os.File
+	source  io.ReaderAt
+	close   func() error
 	data    int64 // offset of the data in the file
 	entries map[string]entry
 	meta    map[string]string
@@ -67,16 +68,31 @@ func OpenSafetensors(path string) (*Safetensors, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening safetensors file: %w", err)
 	}
-	s := &Safetensors{path: path, file: f}
-	if err := s.readHeader(); err != nil {
+	st, err := f.Stat()
+	if err != nil {
 		f.Close()
+		return nil, fmt.Errorf("opening safetensors file: %w", err)
+	}
+	s, err := newSafetensors(path, f, st.Size())
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	s.close = f.Close
+	return s, nil
+}
+
+// newSafetensors reads the header of the size bytes of source.
+func newSafetensors(path string, source io.ReaderAt, size int64) (*Safetensors, error) {
+	s := &Safetensors{path: path, source: source, close: func() error { return nil }}
+	if err := s.readHeader(size); err != nil {
 		return nil, fmt.Errorf("reading safetensors file %s: %w", path, err)
 	}
 	return s, nil
 }
 
 // Close closes the file.
-func (s *Safetensors) Close() error { return s.file.Close() }
+func (s *Safetensors) Close() error { return s.close() }
 
 // Names lists the tensors, sorted.
 func (s *Safetensors) Names() []string {
@@ -104,7 +120,7 @@ func (s *Safetensors) Tensor(name string) (Tensor, error) {
 		return Tensor{}, fmt.Errorf("%s has no tensor %q", s.path, name)
 	}
 	t := Tensor{TensorInfo: e.TensorInfo, Data: make([]byte, e.end-e.begin)}
-	if _, err := s.file.ReadAt(t.Data, s.data+e.begin); err != nil {
+	if _, err := s.source.ReadAt(t.Data, s.data+e.begin); err != nil {
 		return Tensor{}, fmt.Errorf("reading tensor %s of %s: %w", name, s.path, err)
 	}
 	return t, nil
@@ -112,20 +128,15 @@ func (s *Safetensors) Tensor(name string) (Tensor, error) {
 
 // stream opens a tensor's bytes for sequential reading.
 func (s *Safetensors) stream(e entry) io.Reader {
-	return io.NewSectionReader(s.file, s.data+e.begin, e.end-e.begin)
+	return io.NewSectionReader(s.source, s.data+e.begin, e.end-e.begin)
 }
 
-func (s *Safetensors) readHeader() error {
-	st, err := s.file.Stat()
-	if err != nil {
-		return err
-	}
-	size := st.Size()
+func (s *Safetensors) readHeader(size int64) error {
 	var lead [8]byte
 	if size < 8 {
 		return fmt.Errorf("%d bytes are too few for a header: the file is truncated", size)
 	}
-	if _, err := s.file.ReadAt(lead[:], 0); err != nil {
+	if _, err := s.source.ReadAt(lead[:], 0); err != nil {
 		return err
 	}
 	n := binary.LittleEndian.Uint64(lead[:])
@@ -136,10 +147,11 @@ func (s *Safetensors) readHeader() error {
 		return fmt.Errorf("its header claims %d bytes, but only %d follow: the file is truncated", n, size-8)
 	}
 	header := make([]byte, n)
-	if _, err := s.file.ReadAt(header, 8); err != nil {
+	if _, err := s.source.ReadAt(header, 8); err != nil {
 		return err
 	}
 	s.data = 8 + int64(n)
+	var err error
 	if s.entries, s.meta, err = parseHeader(header); err != nil {
 		return err
 	}

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // part is a tensor to be written; emit produces exactly its bytes.
@@ -110,12 +112,24 @@ func encodeHeader(meta map[string]string, parts []part) ([]byte, error) {
 	return header, nil
 }
 
+// explain adds the mend to the errors of writing that a user can do something
+// about.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: the folder cannot be written, choose another one or change its permissions", err)
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: its folder is not there, make it first", err)
+	}
+	return err
+}
+
 // writeAtomic writes path through a temporary file beside it, synced and
 // renamed into place.
 func writeAtomic(path string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
 	if err != nil {
-		return fmt.Errorf("writing %s: %w (is its folder there and writable?)", path, err)
+		return fmt.Errorf("writing %s: %w", path, explain(err))
 	}
 	defer os.Remove(f.Name()) // gone after the rename
 	buf := bufio.NewWriterSize(f, 1<<20)

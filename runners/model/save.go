@@ -40,17 +40,9 @@ func (m *Model) SaveWith(dir string, files map[string][]byte) error {
 		}
 	}
 	if err := out.saveFolder(filepath.Clean(dir), files); err != nil {
-		return fmt.Errorf("saving model to %s: %w", dir, explain(err))
+		return fmt.Errorf("saving model to %s: %w", dir, err)
 	}
 	return nil
-}
-
-// explain adds the mend to the errors a user can do something about.
-func explain(err error) error {
-	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("%w: the folder cannot be written, choose another one or change its permissions", err)
-	}
-	return err
 }
 
 // describe brings Config.Harness and Meta in line with the layers.
@@ -109,10 +101,10 @@ func (m *Model) saveFolder(dir string, files map[string][]byte) error {
 	fresh := errors.Is(err, os.ErrNotExist)
 	if fresh {
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-			return err
+			return explain(err)
 		}
 		if target, err = os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".tmp-*"); err != nil {
-			return err
+			return explain(err)
 		}
 		defer os.RemoveAll(target) // gone after the rename
 		if err := os.Chmod(target, 0o755); err != nil {
