@@ -15,6 +15,11 @@ func loadWeights(configPath string, w *weights) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	return assemble(config, w)
+}
+
+// assemble builds the model of a configuration from tensors.
+func assemble(config Config, w *weights) (*Model, error) {
 	ints, err := parseIntShapes(w.meta[matricesKey])
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", w.path, err)

@@ -30,9 +30,9 @@ type configFile struct {
 	Eps           *float64          `json:"rms_norm_eps"`
 	Tie           *bool             `json:"tie_word_embeddings"`
 	UseBias       bool              `json:"use_bias"`
-	BOS           *tokenID          `json:"bos_token_id,omitempty"`
-	EOS           *tokenID          `json:"eos_token_id,omitempty"`
-	PAD           *tokenID          `json:"pad_token_id,omitempty"`
+	BOS           tokenID           `json:"bos_token_id"`
+	EOS           tokenID           `json:"eos_token_id"`
+	PAD           tokenID           `json:"pad_token_id"`
 	ID2Label      map[string]string `json:"id2label,omitempty"`
 	Label2ID      map[string]int    `json:"label2id,omitempty"`
 	Harness       *Extension        `json:"harness,omitempty"`
@@ -46,31 +46,44 @@ type ropeScaling struct {
 	Theta   *float64 `json:"rope_theta"`
 }
 
-// tokenID reads an id, or the first of a list of ids.
-type tokenID int
+// tokenID is an id, the first of a list of ids, or null for none (-1).
+type tokenID struct {
+	present bool
+	id      int
+}
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *tokenID) UnmarshalJSON(b []byte) error {
-	if bytes.HasPrefix(b, []byte("[")) {
-		var list []int
-		if err := json.Unmarshal(b, &list); err != nil {
-			return err
-		}
-		if len(list) == 0 {
-			*t = -1
-			return nil
-		}
-		*t = tokenID(list[0])
+	t.present, t.id = true, -1
+	if string(b) == "null" {
 		return nil
 	}
-	return json.Unmarshal(b, (*int)(t))
+	if !bytes.HasPrefix(b, []byte("[")) {
+		return json.Unmarshal(b, &t.id)
+	}
+	var list []int
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		t.id = list[0]
+	}
+	return nil
 }
 
-func (t *tokenID) or(absent int) int {
-	if t == nil {
+// MarshalJSON implements json.Marshaler.
+func (t tokenID) MarshalJSON() ([]byte, error) {
+	if t.id < 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(t.id)
+}
+
+func (t tokenID) or(absent int) int {
+	if !t.present {
 		return absent
 	}
-	return int(*t)
+	return t.id
 }
 
 // UnmarshalJSON reads the keys of config.json and fills in what Hugging Face
@@ -164,19 +177,12 @@ func labelList(byID map[string]string) ([]string, error) {
 
 // MarshalJSON writes the keys UnmarshalJSON reads.
 func (c Config) MarshalJSON() ([]byte, error) {
-	id := func(v int) *tokenID {
-		if v < 0 {
-			return nil
-		}
-		t := tokenID(v)
-		return &t
-	}
 	f := configFile{
 		Architectures: []string{"Ernie4_5ForCausalLM"}, ModelType: c.ModelType, HiddenAct: "silu",
 		Hidden: c.HiddenSize, FFN: c.IntermediateSize, Layers: c.NumLayers, Heads: c.NumHeads,
 		KVHeads: c.NumKVHeads, HeadDim: c.HeadDim, Vocab: c.VocabSize, Positions: &c.MaxPositions,
 		RopeTheta: &c.RopeTheta, Eps: &c.RMSNormEps, Tie: &c.TieWordEmbeddings,
-		BOS: id(c.BOS), EOS: id(c.EOS), PAD: id(c.PAD), Harness: c.Harness,
+		BOS: tokenID{true, c.BOS}, EOS: tokenID{true, c.EOS}, PAD: tokenID{true, c.PAD}, Harness: c.Harness,
 	}
 	if len(c.Labels) > 0 {
 		f.ID2Label = make(map[string]string, len(c.Labels))

@@ -2,7 +2,6 @@ package model
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -117,7 +116,10 @@ func (g *GGUF) Close() error { return g.close() }
 
 func (g *GGUF) readHeader(r *ggufReader, size int64) error {
 	if magic := r.bytes(4); string(magic) != ggufMagic {
-		return cmpErr(r.err, errors.New("it does not begin with GGUF"))
+		if r.err != nil {
+			return r.err
+		}
+		return errors.New("it does not begin with GGUF")
 	}
 	switch v := r.u32(); {
 	case r.err != nil:
@@ -225,90 +227,4 @@ func (g *GGUF) place(header, size int64) error {
 		}
 	}
 	return nil
-}
-
-// Int is an integer value of the metadata.
-func (g *GGUF) Int(key string) (int64, bool) { return get[int64](g, key) }
-
-// Float is a floating-point value of the metadata.
-func (g *GGUF) Float(key string) (float64, bool) { return get[float64](g, key) }
-
-// Bool is a truth value of the metadata.
-func (g *GGUF) Bool(key string) (value, ok bool) { return get[bool](g, key) }
-
-// String is a text of the metadata.
-func (g *GGUF) String(key string) (string, bool) { return get[string](g, key) }
-
-// Strings is an array of texts.
-func (g *GGUF) Strings(key string) ([]string, bool) { return get[[]string](g, key) }
-
-// Floats is an array of 32-bit floating-point values.
-func (g *GGUF) Floats(key string) ([]float32, bool) { return get[[]float32](g, key) }
-
-// Ints is an array of integers.
-func (g *GGUF) Ints(key string) ([]int64, bool) { return get[[]int64](g, key) }
-
-func get[T any](g *GGUF, key string) (T, bool) {
-	v, ok := g.values[key].(T)
-	return v, ok
-}
-
-func cmpErr(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
-}
-
-// ggufReader reads the header and never more than the file holds. After an
-// error everything reads as zero.
-type ggufReader struct {
-	r    *bufio.Reader
-	left int64 // bytes of the file not read yet
-	read int64
-	err  error
-}
-
-// bytes reads n bytes; n is checked against the file before allocation.
-func (r *ggufReader) bytes(n int64) []byte {
-	if r.err != nil {
-		return nil
-	}
-	if n > r.left {
-		r.err = io.ErrUnexpectedEOF
-		return nil
-	}
-	b := make([]byte, n)
-	if _, r.err = io.ReadFull(r.r, b); r.err != nil {
-		return nil
-	}
-	r.left -= n
-	r.read += n
-	return b
-}
-
-func (r *ggufReader) u32() uint32 {
-	if b := r.bytes(4); b != nil {
-		return binary.LittleEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (r *ggufReader) u64() uint64 {
-	if b := r.bytes(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
-
-// str reads a text of at most limit bytes.
-func (r *ggufReader) str(limit uint64) string {
-	n := r.u64()
-	if r.err == nil && n > limit {
-		r.err = fmt.Errorf("it has a text of %d bytes, more than the %d allowed", n, limit)
-	}
-	if r.err != nil {
-		return ""
-	}
-	return string(r.bytes(int64(n)))
 }

@@ -1,11 +1,91 @@
 package model
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
 )
+
+// Int is an integer value of the metadata.
+func (g *GGUF) Int(key string) (int64, bool) { return get[int64](g, key) }
+
+// Float is a floating-point value of the metadata.
+func (g *GGUF) Float(key string) (float64, bool) { return get[float64](g, key) }
+
+// Bool is a truth value of the metadata.
+func (g *GGUF) Bool(key string) (value, ok bool) { return get[bool](g, key) }
+
+// String is a text of the metadata.
+func (g *GGUF) String(key string) (string, bool) { return get[string](g, key) }
+
+// Strings is an array of texts.
+func (g *GGUF) Strings(key string) ([]string, bool) { return get[[]string](g, key) }
+
+// Floats is an array of 32-bit floating-point values.
+func (g *GGUF) Floats(key string) ([]float32, bool) { return get[[]float32](g, key) }
+
+// Ints is an array of integers.
+func (g *GGUF) Ints(key string) ([]int64, bool) { return get[[]int64](g, key) }
+
+func get[T any](g *GGUF, key string) (T, bool) {
+	v, ok := g.values[key].(T)
+	return v, ok
+}
+
+// ggufReader reads the header and never more than the file holds. After an
+// error everything reads as zero.
+type ggufReader struct {
+	r    *bufio.Reader
+	left int64 // bytes of the file not read yet
+	read int64
+	err  error
+}
+
+// bytes reads n bytes; n is checked against the file before allocation.
+func (r *ggufReader) bytes(n int64) []byte {
+	if r.err != nil {
+		return nil
+	}
+	if n > r.left {
+		r.err = io.ErrUnexpectedEOF
+		return nil
+	}
+	b := make([]byte, n)
+	if _, r.err = io.ReadFull(r.r, b); r.err != nil {
+		return nil
+	}
+	r.left -= n
+	r.read += n
+	return b
+}
+
+func (r *ggufReader) u32() uint32 {
+	if b := r.bytes(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *ggufReader) u64() uint64 {
+	if b := r.bytes(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+// str reads a text of at most limit bytes.
+func (r *ggufReader) str(limit uint64) string {
+	n := r.u64()
+	if r.err == nil && n > limit {
+		r.err = fmt.Errorf("it has a text of %d bytes, more than the %d allowed", n, limit)
+	}
+	if r.err != nil {
+		return ""
+	}
+	return string(r.bytes(int64(n)))
+}
 
 // maxGGUFText bounds a text value; chat templates reach some ten kilobytes.
 const maxGGUFText = 1 << 24
