@@ -62,7 +62,7 @@ func parseOwn(b []byte) (*Tokenizer, error) {
 		Format string `json:"format"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("it is no JSON, perhaps cut off: %w", err)
 	}
 	if head.Format != ownFormat {
 		return nil, errForeign
