@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/seed-c6f48606/harness/kernels"
 )
 
 // pieceBytes is how much of a tensor is held as raw bytes while it is
@@ -55,14 +57,14 @@ func readF32(r io.Reader, dtype string, n int) ([]float32, error) {
 	case "F16":
 		use = func(at int, b []byte) error {
 			for i := range len(b) / 2 {
-				out[at+i] = check(f16ToF32(binary.LittleEndian.Uint16(b[2*i:])))
+				out[at+i] = check(kernels.F16ToF32(binary.LittleEndian.Uint16(b[2*i:])))
 			}
 			return nil
 		}
 	case "BF16":
 		use = func(at int, b []byte) error {
 			for i := range len(b) / 2 {
-				out[at+i] = check(bf16ToF32(binary.LittleEndian.Uint16(b[2*i:])))
+				out[at+i] = check(kernels.BF16ToF32(binary.LittleEndian.Uint16(b[2*i:])))
 			}
 			return nil
 		}

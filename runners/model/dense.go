@@ -1,5 +1,7 @@
 package model
 
+import "github.com/seed-c6f48606/harness/kernels"
+
 // Dense returns the Rows·Cols values in float32, row-major: dequantized, or
 // multiplied out when factored. A float32 matrix returns its own storage, which
 // the caller must not change.
@@ -10,7 +12,7 @@ func (m *Matrix) Dense() []float32 {
 	case KindBF16:
 		out := make([]float32, len(m.BF16))
 		for i, h := range m.BF16 {
-			out[i] = bf16ToF32(h)
+			out[i] = kernels.BF16ToF32(h)
 		}
 		return out
 	case KindInt:
@@ -31,7 +33,7 @@ func (m *Matrix) Row(dst []float32, i int) {
 		copy(dst, m.F32[lo:lo+m.Cols])
 	case KindBF16:
 		for j, h := range m.BF16[lo : lo+m.Cols] {
-			dst[j] = bf16ToF32(h)
+			dst[j] = kernels.BF16ToF32(h)
 		}
 	case KindInt:
 		m.dequantizeRow(dst, i)
@@ -61,7 +63,7 @@ func (m *Matrix) dequantizeRow(dst []float32, i int) {
 	q := m.Q[i*m.Cols : (i+1)*m.Cols]
 	scales := m.Scale[i*m.Groups():]
 	for g := 0; g*m.Group < m.Cols; g++ {
-		s := f16ToF32(scales[g])
+		s := kernels.F16ToF32(scales[g])
 		for j := g * m.Group; j < min((g+1)*m.Group, m.Cols); j++ {
 			dst[j] = s * float32(q[j])
 		}

@@ -30,7 +30,7 @@ func classOf(r rune) class {
 
 // segments cuts normalized text into stretches within which training may merge:
 // a word of one class with the space before it, digits one by one. An
-// apostrophe before a letter begins a stretch with it ("'s").
+// apostrophe between letters begins a stretch with those that follow ("'s").
 func segments(text string, yield func(string)) {
 	start, in, open := 0, alone, false
 	cut := func(at int) {
@@ -49,7 +49,7 @@ func segments(text string, yield func(string)) {
 			continue
 		}
 		c := classOf(r)
-		if c == signs && r == '\'' && at+n < len(text) {
+		if r == '\'' && open && in == letters && at+n < len(text) {
 			if next, _ := utf8.DecodeRuneInString(text[at+n:]); classOf(next) == letters {
 				cut(at)
 				in, open = letters, true
