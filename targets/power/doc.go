@@ -1,0 +1,10 @@
+// Package power reads the energy sensors of a machine.
+//
+// A meter counts joules on one or more rails. A sampler polls it beside the
+// workload, on the workload's own monotonic clock, and gives the energy of any
+// window between two of its readings. What is not there is unavailable, with
+// the reason and what would mend it: never zero and never a data-sheet number.
+//
+// The package imports nothing of this module. Every file is read below a root
+// that tests replace by a fixture tree.
+package power

@@ -1,0 +1,112 @@
+package power
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// tree writes files below a new root.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+const powercap = "sys/class/powercap/"
+
+// server is a two-socket machine with every domain that must not be summed.
+func server() map[string]string {
+	files := map[string]string{powercap + "intel-rapl/enabled": "1\n"}
+	add := func(zone, name, energy string) {
+		files[powercap+zone+"/name"] = name + "\n"
+		files[powercap+zone+"/energy_uj"] = energy + "\n"
+		files[powercap+zone+"/max_energy_range_uj"] = "262143328850\n"
+	}
+	add("intel-rapl:0", "package-0", "262143328000")
+	add("intel-rapl:0:0", "core", "1")
+	add("intel-rapl:0:1", "uncore", "1")
+	add("intel-rapl:0:2", "dram", "500")
+	add("intel-rapl:1", "package-1", "0")
+	add("intel-rapl:2", "psys", "7")
+	add("intel-rapl-mmio:0", "package-0", "262143328000")
+	return files
+}
+
+func TestRAPLSumsPackagesOnlyAndSurvivesWrap(t *testing.T) {
+	root := tree(t, server())
+	r, err := OpenRAPL(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Rail{{"package-0", true}, {"dram-0", false}, {"package-1", true}, {"psys", false}}
+	if diff := cmp.Diff(want, r.Rails()); diff != "" {
+		t.Fatalf("rails (-want +got):\n%s", diff)
+	}
+	for zone, energy := range map[string]string{"intel-rapl:0": "1000", "intel-rapl:1": "2000000"} {
+		if err := os.WriteFile(filepath.Join(root, powercap, zone, "energy_uj"), []byte(energy), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := make([]float64, 4)
+	for range 2 { // a second reading of a still counter adds nothing
+		if err := r.Read(got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]float64{1850e-6, 0, 2, 0}, got); diff != "" {
+		t.Errorf("joules (-want +got):\n%s", diff)
+	}
+	if err := r.Read(make([]float64, 1)); err == nil {
+		t.Error("a short slice was accepted")
+	}
+}
+
+func TestMissingRAPLSaysWhyAndWhatMends(t *testing.T) {
+	locked := tree(t, server())
+	if err := os.Chmod(filepath.Join(locked, powercap, "intel-rapl:0/energy_uj"), 0); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]string{
+		"no powercap tree":  t.TempDir(),
+		"no package domain": tree(t, map[string]string{powercap + "dtpm/name": "dtpm"}),
+		"root only":         locked,
+	}
+	for name, root := range tests {
+		t.Run(name, func(t *testing.T) {
+			if root == locked && os.Geteuid() == 0 {
+				t.Skip("root reads files of any mode")
+			}
+			_, err := OpenRAPL(root)
+			var u *Unavailable
+			if !errors.As(err, &u) || u.Reason == "" || u.Mend == "" {
+				t.Errorf("got %v, want an Unavailable with reason and mend", err)
+			}
+		})
+	}
+}
+
+func TestBrokenRAPLIsAnErrorNotAZero(t *testing.T) {
+	for _, file := range []string{"name", "energy_uj", "max_energy_range_uj"} {
+		files := server()
+		files[powercap+"intel-rapl:0/"+file] = "x1"
+		if file == "name" {
+			delete(files, powercap+"intel-rapl:0/"+file)
+		}
+		if _, err := OpenRAPL(tree(t, files)); err == nil {
+			t.Errorf("a broken %s was accepted", file)
+		}
+	}
+}
