@@ -25,8 +25,8 @@ type difficulty struct {
 var defaults = difficulty{
 	seed:          1,
 	trainPerClass: 300, valPerClass: 28, testPerClass: 50,
-	contrast: 0.38, short: 0.10, sibling: 0.5,
+	contrast: 0.32, short: 0.10, sibling: 0.5,
 	english: 0.46, chinese: 0.38,
-	newPhrase: 0.6, adverb: 0.45, opener: 0.3, closer: 0.35,
-	typo: 0.16, homophone: 0.10,
+	newPhrase: 0.45, adverb: 0.45, opener: 0.3, closer: 0.35,
+	typo: 0.14, homophone: 0.08,
 }

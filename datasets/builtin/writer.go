@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // writer makes the utterances of one split.
@@ -29,6 +30,9 @@ func (w *writer) split(perClass int, seen map[string]bool) []Item {
 				panic(fmt.Sprintf("builtin: class %s has too few phrases for %d items", name, perClass))
 			}
 			it := w.item(name)
+			if it.Language == Mixed && !mixed(it.Text) {
+				continue
+			}
 			if k := key(it.Text); !seen[k] {
 				seen[k] = true
 				it.Label = label
@@ -79,11 +83,21 @@ func (w *writer) item(intent string) Item {
 		if last := tokens[len(tokens)-1]; frame == en && !strings.HasSuffix(last, "?") {
 			tokens[len(tokens)-1] = last + []string{",", ".", "!"}[w.rng.IntN(3)]
 		}
-		tokens = append(tokens, w.frame(frame, "closer").expand(w.rng, fill)...)
+		closer := w.frame(frame, "closer").expand(w.rng, fill)
+		if tokens[len(tokens)-1] == "？" {
+			closer = closer[1:] // the mark stands for the comma
+		}
+		tokens = append(tokens, closer...)
 	}
 	it.words = words(tokens)
 	it.Text = w.spell(tokens)
 	return it
+}
+
+// mixed says whether a text has letters of both scripts.
+func mixed(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Han, r) }) &&
+		strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLower(r) })
 }
 
 // phraser returns how cue phrases are written in a language. Mixed utterances

@@ -52,7 +52,7 @@ func load(spec string, o Options) (*Set, error) {
 		}
 	}
 	if spec == "builtin" {
-		return loadBuiltin()
+		return loadBuiltin(), nil
 	}
 	if e, ok := Lookup(spec); ok {
 		return loadEntry(e, o)
