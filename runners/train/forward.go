@@ -9,10 +9,45 @@ type sequences struct {
 	target []int32 // next token at each position, −1 = no language-model loss
 	start  []int   // sequence i is tokens[start[i]:start[i+1]]
 	labels []int   // class of each sequence, −1 = none
+	reads  []read  // where the class is read, set by readLast or readPrefixes
+}
+
+// read is one position whose class logits are computed.
+type read struct {
+	row    int
+	label  int     // −1 = none
+	weight float64 // of its loss
+	last   bool    // the position that counts at run time
+}
+
+// readLast reads the class of every sequence from its last token, in order.
+func (b *sequences) readLast() {
+	b.reads = b.reads[:0]
+	for i, label := range b.labels {
+		b.reads = append(b.reads, read{b.start[i+1] - 1, label, 1, true})
+	}
+}
+
+// readPrefixes reads, beside the last token, every position in the second half
+// of a sequence: a text cut off there has the same class. Their losses weigh
+// share of the last's in all.
+func (b *sequences) readPrefixes(share float64) {
+	b.readLast()
+	if share == 0 {
+		return
+	}
+	for i, label := range b.labels {
+		lo, hi := b.start[i], b.start[i+1]-1
+		from := max(lo+1, (lo+hi+1)/2)
+		for row := from; row < hi; row++ {
+			b.reads = append(b.reads, read{row, label, share / float64(hi-from), false})
+		}
+	}
 }
 
 func (b *sequences) reset() {
 	b.tokens, b.target, b.start, b.labels = b.tokens[:0], b.target[:0], append(b.start[:0], 0), b.labels[:0]
+	b.reads = b.reads[:0]
 }
 
 // layerCache is what the backward pass needs of one layer's forward pass; n
@@ -45,9 +80,9 @@ type network[T Float] struct {
 	out, normed  []T // n × hidden: last residual, final-normed
 	inv          []T
 	embedMask    []T
-	last         []T // sequences × hidden: final-normed last tokens
+	last         []T // reads × hidden: final-normed rows the class is read from
 	lastMask     []T
-	logits       []T // sequences × classes
+	logits       []T // reads × classes
 	lmLogits     []T // n × vocab
 	branch       []T // n × hidden scratch
 	dh, dn       []T // n × hidden
@@ -161,7 +196,7 @@ func (n *network[T]) forward(b *sequences, rates dropRates, s *stream) {
 	}
 	n.inv, n.normed = grow(n.inv, rows), grow(n.normed, rows*d)
 	n.normalise(n.normed, n.inv, n.out, n.w.norm)
-	n.gatherLast(b, rates.head, s)
+	n.gather(b, rates.head, s)
 }
 
 // dropBlocks drops the attention branch of whole sequences (stochastic depth),
@@ -197,13 +232,12 @@ func (n *network[T]) mlp(c *layerCache[T], w *layerWeights[T], rows int, next []
 	addMasked(next, c.mid, n.branch, c.mask2)
 }
 
-// gatherLast copies the final-normed last token of every sequence.
-func (n *network[T]) gatherLast(b *sequences, p float64, s *stream) {
+// gather copies the final-normed rows that the class is read from.
+func (n *network[T]) gather(b *sequences, p float64, s *stream) {
 	d := n.hidden
-	n.last, n.lastMask = grow(n.last, len(b.labels)*d), n.lastMask[:0]
-	for i := range b.labels {
-		t := b.start[i+1] - 1
-		copy(n.last[i*d:(i+1)*d], n.normed[t*d:(t+1)*d])
+	n.last, n.lastMask = grow(n.last, len(b.reads)*d), n.lastMask[:0]
+	for i, r := range b.reads {
+		copy(n.last[i*d:(i+1)*d], n.normed[r.row*d:(r.row+1)*d])
 	}
 	if p > 0 {
 		n.lastMask = grow(n.lastMask, len(n.last))
@@ -212,7 +246,7 @@ func (n *network[T]) gatherLast(b *sequences, p float64, s *stream) {
 	}
 }
 
-// classify writes the class logits of every sequence of the last forward.
+// classify writes the class logits of every read of the last forward.
 func (n *network[T]) classify(count int) []T {
 	n.logits = grow(n.logits, count*n.classes)
 	for i := range count {

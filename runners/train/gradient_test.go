@@ -33,7 +33,8 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 	}{
 		{"class", lossWeights{class: 1, smoothing: .1, count: 3}, dropRates{}},
 		{"language model", lossWeights{lm: 1, tokens: 13}, dropRates{}},
-		{"joint with dropout", lossWeights{class: 1, lm: .4, smoothing: .2, count: 3, tokens: 13}, dropRates{.3, .2, .3}},
+		{"prefixes", lossWeights{class: 1, smoothing: .1, count: 3, prefix: .5}, dropRates{}},
+		{"joint with dropout", lossWeights{class: 1, lm: .4, smoothing: .2, count: 3, tokens: 13, prefix: .3}, dropRates{.3, .2, .3}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWeights[float64](s)

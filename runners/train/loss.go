@@ -8,6 +8,7 @@ type lossWeights struct {
 	class, lm float64 // weight of each loss, 0 = not computed
 	smoothing float64 // label smoothing of the class loss
 	count     int     // labelled sequences in the batch
+	prefix    float64 // weight of the class loss of prefixes beside that of the whole
 	tokens    int     // language-model targets in the batch
 }
 
@@ -20,6 +21,7 @@ type losses struct {
 // step runs forward and backward over b and leaves the gradient in n.grad.
 func (n *network[T]) step(b *sequences, lw lossWeights, rates dropRates, s *stream) losses {
 	clear(n.grad.flat)
+	b.readPrefixes(lw.prefix)
 	n.forward(b, rates, s)
 	rows, d := len(b.tokens), n.hidden
 	n.dn = grow(n.dn, rows*d)
@@ -38,12 +40,12 @@ func (n *network[T]) step(b *sequences, lw lossWeights, rates dropRates, s *stre
 // classLoss is the smoothed cross entropy of the class logits; it adds to n.dn
 // and to the head's gradient.
 func (n *network[T]) classLoss(b *sequences, lw lossWeights) (loss float64, right int) {
-	count, c, d := len(b.labels), n.classes, n.hidden
+	count, c, d := len(b.reads), n.classes, n.hidden
 	logits := n.classify(count)
-	scale := lw.class / float64(lw.count)
 	even := lw.smoothing / float64(c)
-	for i, label := range b.labels {
-		z := logits[i*c : (i+1)*c]
+	for i, read := range b.reads {
+		z, label := logits[i*c:(i+1)*c], read.label
+		scale := read.weight * lw.class / float64(lw.count)
 		if label < 0 {
 			clear(z)
 			continue
@@ -54,7 +56,7 @@ func (n *network[T]) classLoss(b *sequences, lw lossWeights) (loss float64, righ
 				top, best = float64(v), j
 			}
 		}
-		if best == label {
+		if read.last && best == label {
 			right++
 		}
 		var sum, linear float64
@@ -63,7 +65,7 @@ func (n *network[T]) classLoss(b *sequences, lw lossWeights) (loss float64, righ
 			linear += float64(v)
 		}
 		log := top + math.Log(sum)
-		loss += log - (1-lw.smoothing)*float64(z[label]) - even*linear
+		loss += read.weight * (log - (1-lw.smoothing)*float64(z[label]) - even*linear)
 		for j, v := range z {
 			g := math.Exp(float64(v)-log) - even
 			if j == label {
@@ -79,9 +81,8 @@ func (n *network[T]) classLoss(b *sequences, lw lossWeights) (loss float64, righ
 	if len(n.lastMask) > 0 {
 		multiply(n.dlast, n.lastMask)
 	}
-	for i := range count {
-		t := b.start[i+1] - 1
-		n.ar.axpy(1, n.dlast[i*d:(i+1)*d], n.dn[t*d:(t+1)*d])
+	for i, read := range b.reads {
+		n.ar.axpy(1, n.dlast[i*d:(i+1)*d], n.dn[read.row*d:(read.row+1)*d])
 	}
 	return loss, right
 }

@@ -49,7 +49,8 @@ type Recipe struct {
 	BlockDropout   float64 `yaml:"block_dropout" json:"block_dropout"` // attention block of a sequence
 	TokenDropout   float64 `yaml:"token_dropout" json:"token_dropout"` // input tokens blanked
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing"`
-	LMWeight       float64 `yaml:"lm_weight" json:"lm_weight"` // language-model loss beside the class loss
+	PrefixWeight   float64 `yaml:"prefix_weight" json:"prefix_weight"` // class loss read from cut-off texts beside the whole
+	LMWeight       float64 `yaml:"lm_weight" json:"lm_weight"`         // language-model loss beside the class loss
 
 	Holdout   float64 `yaml:"holdout" json:"holdout"`       // share of train taken for validation where a set has none
 	EvalEvery int     `yaml:"eval_every" json:"eval_every"` // epochs
@@ -151,6 +152,7 @@ func (r Recipe) Validate() error {
 		{"block_dropout", r.BlockDropout, 0, .9},
 		{"token_dropout", r.TokenDropout, 0, .9},
 		{"label_smoothing", r.LabelSmoothing, 0, .9},
+		{"prefix_weight", r.PrefixWeight, 0, 100},
 		{"lm_weight", r.LMWeight, 0, 100},
 		{"holdout", r.Holdout, 0, .5},
 	} {

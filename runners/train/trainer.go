@@ -59,7 +59,7 @@ func (t *trainer) step(examples []example, batch []int, p float64) error {
 	}
 	r := t.recipe
 	targets := shardBatch(t.shards, examples, batch, t.blank, r.TokenDropout, t.streams)
-	lw := lossWeights{class: 1, lm: r.LMWeight, smoothing: r.LabelSmoothing, count: len(batch), tokens: targets}
+	lw := lossWeights{class: 1, lm: r.LMWeight, smoothing: r.LabelSmoothing, count: len(batch), tokens: targets, prefix: r.PrefixWeight}
 	if t.schedule.languageOnly(p) {
 		lw.class, lw.lm = 0, 1
 	}
@@ -128,6 +128,7 @@ func (t *trainer) evaluate(flat []float32, examples []example, perplexity bool) 
 		for _, e := range examples[lo:hi] {
 			b.add(e, t.blank, 0, nil)
 		}
+		b.readLast()
 		n.forward(b, dropRates{}, nil)
 		if perplexity {
 			nll[c], tokens[c] = n.perplexityLoss(b)
