@@ -31,12 +31,18 @@ type quantJob struct {
 	x        []float32
 	ldx      int
 	chunk, n int
+	of       *Acts // quantize what it leaves of x
 }
 
 // Do quantizes the tokens of unit i.
 func (j *quantJob) Do(_, i int) {
 	for t := i * j.chunk; t < min((i+1)*j.chunk, j.n); t++ {
-		j.a.quantizeRow(j.tier, t, j.x[t*j.ldx:][:j.a.cols])
+		x := j.x[t*j.ldx:][:j.a.cols]
+		if j.of != nil {
+			j.a.quantizeRest(j.tier, t, x, j.of)
+		} else {
+			j.a.quantizeRow(j.tier, t, x)
+		}
 	}
 }
 
@@ -44,18 +50,32 @@ func (j *quantJob) Do(_, i int) {
 // x[t*ldx:][:cols]. Values round to nearest, ties to even. A block that holds
 // an infinity or NaN makes its products NaN.
 func (a *Acts) Quantize(p *Pool, x []float32, ldx, n, cols int) {
+	a.quantize(p, x, ldx, n, cols, nil)
+}
+
+// QuantizeRest replaces the contents by what of, the quantization of the same
+// x, leaves of it: of and a together carry about 15 bits. The product with both
+// is the sum of the two products.
+func (a *Acts) QuantizeRest(p *Pool, of *Acts, x []float32, ldx, n, cols int) {
+	if of == a || of.n != n || of.cols != cols {
+		panic(fmt.Sprintf("kernels: QuantizeRest of %d x %d values on a quantization of %d x %d", n, cols, of.n, of.cols))
+	}
+	a.quantize(p, x, ldx, n, cols, of)
+}
+
+func (a *Acts) quantize(p *Pool, x []float32, ldx, n, cols int, of *Acts) {
 	if n < 1 || cols < 1 {
 		panic(fmt.Sprintf("kernels: Quantize of %d tokens of %d values", n, cols))
 	}
 	checkMatrix("x", n, cols, ldx, len(x))
 	a.grow(n, cols)
 	if p == nil || n*cols < serialWork {
-		j := quantJob{a, Active(), x, ldx, n, n}
+		j := quantJob{a, Active(), x, ldx, n, n, of}
 		j.Do(0, 0)
 		return
 	}
 	p.mu.Lock()
-	p.quant = quantJob{a, Active(), x, ldx, max(1, unitWork/cols), n}
+	p.quant = quantJob{a, Active(), x, ldx, max(1, unitWork/cols), n, of}
 	p.run((n+p.quant.chunk-1)/p.quant.chunk, &p.quant)
 	p.quant = quantJob{}
 	p.mu.Unlock()
@@ -91,6 +111,21 @@ func (a *Acts) quantizeRow(tier Tier, t int, x []float32) {
 		var last [blockSize]float32
 		copy(last[:], x[full*blockSize:])
 		quantize(tier, last[:], a, at+full*width, width)
+	}
+}
+
+// quantizeRest quantizes the rest that of leaves of token t.
+func (a *Acts) quantizeRest(tier Tier, t int, x []float32, of *Acts) {
+	width, at := a.tile(t)
+	for ; len(x) > 0; at += width {
+		var rest [blockSize]float32
+		n := copy(rest[:], x)
+		scale, q := of.scale[at], of.q[at*blockSize:][:blockSize]
+		for i := range rest {
+			rest[i] -= scale * float32(q[i])
+		}
+		quantize(tier, rest[:], a, at, width)
+		x = x[n:]
 	}
 }
 

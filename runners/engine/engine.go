@@ -128,7 +128,7 @@ func New(m *model.Model, o Options) (*Engine, error) {
 func newLayer(m *model.Layer, exact bool) layer {
 	l := layer{heads: m.Heads, kvHeads: m.KVHeads, ffn: m.FFN, attnNorm: m.AttnNorm, mlpNorm: m.MLPNorm}
 	if m.HasAttention() {
-		l.q, l.k, l.v, l.o = pack(m.Q, exact), pack(m.K, exact), pack(m.V, exact), pack(m.O, exact)
+		l.q, l.k, l.v, l.o = pack(m.Q, exact), refined(pack(m.K, exact)), refined(pack(m.V, exact)), pack(m.O, exact)
 	}
 	if m.HasMLP() {
 		l.gate, l.up, l.down = pack(m.Gate, exact), pack(m.Up, exact), pack(m.Down, exact)

@@ -23,15 +23,16 @@ type input struct {
 	x       []float32
 	n, cols int
 
-	acts      kernels.Acts
-	quantized bool
+	acts, rest       kernels.Acts
+	quantized, twice bool
+	addend           []float32 // product with the rest
 
 	inner  *input // the middle product of a factored weight
 	memory []float32
 }
 
 func (in *input) set(x []float32, n, cols int) {
-	in.x, in.n, in.cols, in.quantized = x[:n*cols], n, cols, false
+	in.x, in.n, in.cols, in.quantized, in.twice = x[:n*cols], n, cols, false, false
 }
 
 // int8 returns the rows quantized by block of 32, computing them once.
@@ -41,6 +42,15 @@ func (in *input) int8(p *kernels.Pool) *kernels.Acts {
 		in.quantized = true
 	}
 	return &in.acts
+}
+
+// int8rest returns what int8 leaves of the rows, quantized once more.
+func (in *input) int8rest(p *kernels.Pool) *kernels.Acts {
+	if !in.twice {
+		in.rest.QuantizeRest(p, in.int8(p), in.x, in.cols, in.n, in.cols)
+		in.twice = true
+	}
+	return &in.rest
 }
 
 // middle returns an input of n rows of cols values to be filled by the caller.
@@ -77,6 +87,30 @@ func (w integer) MACs() uint64 { return uint64(w.Rows()) * uint64(w.Cols()) }
 
 func (w integer) mul(p *kernels.Pool, y []float32, in *input) {
 	w.Mul(p, y, w.Rows(), in.int8(p), in.n)
+}
+
+// fine is an integer weight that reads its activations in two int8 planes,
+// about 15 bits, at twice the work. Keys and values take it: with grouped
+// queries they are a fiftieth of a block's products, every query head reads
+// them, and an error in a key moves the weights of all later tokens.
+type fine struct{ *kernels.IntMatrix }
+
+func (w fine) MACs() uint64 { return 2 * uint64(w.Rows()) * uint64(w.Cols()) }
+
+func (w fine) mul(p *kernels.Pool, y []float32, in *input) {
+	n := in.n * w.Rows()
+	w.Mul(p, y, w.Rows(), in.int8(p), in.n)
+	in.addend = grow(in.addend, n)
+	w.Mul(p, in.addend, w.Rows(), in.int8rest(p), in.n)
+	kernels.Axpy(1, in.addend[:n], y[:n])
+}
+
+// refined returns w reading finer activations if it is an integer weight.
+func refined(w weight) weight {
+	if w, ok := w.(integer); ok {
+		return fine(w)
+	}
+	return w
 }
 
 // factored is W = B·A: the input meets A, its product meets B.
