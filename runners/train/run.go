@@ -91,7 +91,7 @@ func Run(ctx context.Context, set *loader.Set, recipe Recipe, o Options) (Result
 	if err != nil {
 		return Result{}, err
 	}
-	encode := func(text string) []int32 { return Sequence(tok, text, recipe.MaxTokens) }
+	encode := func(text string) []int32 { return tok.Sequence(text, recipe.MaxTokens) }
 	c := encodeSet(set, encode, recipe.Holdout, o.Seed)
 
 	perEpoch := batchCount(len(c.train), recipe.Batch, recipe.Bucket)

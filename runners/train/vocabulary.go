@@ -15,15 +15,6 @@ const tokenizerName = "tokenizer.json"
 // byte fallback leaves free.
 const blankID = 0
 
-// Sequence is how a text enters a model trained here: the begin token, then
-// at most maxTokens−1 tokens of the text. The class is read from the last.
-func Sequence(t *tokenizer.Tokenizer, text string, maxTokens int) []int32 {
-	ids := t.Encode(text)
-	out := make([]int32, 0, len(ids)+1)
-	out = append(out, t.BOS())
-	return append(out, ids[:min(len(ids), maxTokens-1)]...)
-}
-
 // trainVocabulary fits byte-pair merges to the train split.
 func trainVocabulary(ctx context.Context, set *loader.Set, r Recipe) (*tokenizer.Tokenizer, error) {
 	texts := func(yield func(string) bool) {
