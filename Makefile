@@ -1,7 +1,7 @@
 # Every target works on a fresh machine with Go, make and a C compiler (the race detector needs the latter).
 GO       ?= go
 PKG      := ./...
-FUZZTIME ?= 5s
+FUZZTIME ?= 20000x
 KILLS    ?= 10
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
@@ -43,7 +43,7 @@ test-arm64: ## the arm64 code under user-mode emulation, three generations of co
 fuzz: ## a few seconds of every fuzz target
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' 'func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | sed 's/func //'); do \
-	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 200x $$pkg; done; done
 
 browser: ## the report in headless Chromium: no console error, no request
 	$(GO) test -tags browser -run Browser -timeout 5m ./harness/... ./reports/...
