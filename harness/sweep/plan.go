@@ -1,5 +1,3 @@
-//go:build unfinished
-
 // Package sweep measures a plan: it builds the artefacts that the plan's cells
 // need, asks their quality once, times every cell in interleaved trials, each in
 // a runner process of its own, and turns what the store then holds into figures.

@@ -1,5 +1,3 @@
-//go:build unfinished
-
 package sweep
 
 import (
@@ -14,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/seed-c6f48606/harness/datasets/builtin"
 	"github.com/seed-c6f48606/harness/datasets/loader"
 	"github.com/seed-c6f48606/harness/runners/compress"
 	"github.com/seed-c6f48606/harness/runners/model"
@@ -24,10 +23,10 @@ import (
 // FindModel returns the path of a model: a built-in one by name, which is copied
 // into the cache first, else the path itself.
 func FindModel(ctx context.Context, cache Cache, name string) (string, error) {
-	files, ok := builtinModel(name)
+	files, ok := builtin.Model(name)
 	if !ok {
 		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("model %s: no such file or folder, and not a built-in name (%s)", name, strings.Join(builtinModels(), ", "))
+			return "", fmt.Errorf("model %s: no such file or folder, and not a built-in name (%s)", name, strings.Join(builtin.Models(), ", "))
 		}
 		path, err := filepath.Abs(name)
 		if err != nil {
@@ -199,15 +198,7 @@ func (s *Source) calibration() compress.Calibration {
 	c := compress.Calibration{}
 	limit := s.Parent.MaxPositions
 	for _, it := range s.Set.Train {
-		var ids []int32
-		if bos := s.Tokenizer.BOS(); bos >= 0 {
-			ids = append(ids, bos)
-		}
-		ids = s.Tokenizer.AppendEncode(ids, it.Text)
-		if limit > 0 {
-			ids = ids[:min(len(ids), limit)]
-		}
-		c.Tokens = append(c.Tokens, ids)
+		c.Tokens = append(c.Tokens, s.Tokenizer.Sequence(it.Text, limit))
 	}
 	if s.Parent.Classifier == nil {
 		return c
