@@ -14,8 +14,8 @@ import (
 	"github.com/seed-c6f48606/harness/runners/model"
 )
 
-// reportName is the file in which a cached artefact carries what its building did.
-const reportName = "report.json"
+// ReportName is the file in which an artefact carries what its building did.
+const ReportName = "report.json"
 
 // Builder makes artefacts of one source, or finds them in the cache.
 type Builder struct {
@@ -38,7 +38,7 @@ func (b *Builder) Build(ctx context.Context, r compress.Recipe, progress func(st
 		return a, damaged, fmt.Errorf("building artefact of %d bits, rank ratio %g, prune ratio %g: %w", r.Bits, r.RankRatio, r.PruneRatio, err)
 	}
 	a.BuildS = time.Since(began).Seconds()
-	if a.Report, err = os.ReadFile(filepath.Join(a.Path, reportName)); err != nil {
+	if a.Report, err = os.ReadFile(filepath.Join(a.Path, ReportName)); err != nil {
 		return a, damaged, fmt.Errorf("reading what building did: %w", err)
 	}
 	a.Hash, err = model.HashPath(a.Path)
@@ -47,7 +47,7 @@ func (b *Builder) Build(ctx context.Context, r compress.Recipe, progress func(st
 
 func (b *Builder) make(ctx context.Context, dir string, r compress.Recipe, progress func(string, float64)) error {
 	if b.builder == nil {
-		builder, err := compress.NewBuilder(b.source.Parent, b.source.calibration(), compress.Options{})
+		builder, err := compress.NewBuilder(b.source.Parent, Calibration(b.source.Parent, b.source.Tokenizer, b.source.Set), compress.Options{})
 		if err != nil {
 			return err
 		}
@@ -67,6 +67,6 @@ func (b *Builder) make(ctx context.Context, dir string, r compress.Recipe, progr
 	}
 	return errors.Join(
 		m.SaveWith(dir, map[string][]byte{"tokenizer.json": words}),
-		os.WriteFile(filepath.Join(dir, reportName), append(text, '\n'), 0o644),
+		os.WriteFile(filepath.Join(dir, ReportName), append(text, '\n'), 0o644),
 	)
 }

@@ -89,11 +89,14 @@ type Plan struct {
 	Window        time.Duration `json:"window_ns"` // 0 = the runner's default
 	WarmupLimit   time.Duration `json:"warmup_limit_ns"`
 	MinInferences int           `json:"min_inferences"`
+	Energy        bool          `json:"energy"` // read the energy sensor, which takes windows of 10 s
 }
 
-// Default is the plan of a sweep without flags: 25 cells over all five axes.
+// Default is the plan of a sweep without flags: 25 cells over all five axes, in
+// the few minutes that leave no time for windows that an energy sensor needs.
 func Default() Plan {
 	p := Reference()
+	p.Energy = false
 	p.Design = Corners
 	p.Bits = []int{16, 8, 4}
 	p.RankRatio = []float64{1, 0.5}
@@ -112,7 +115,7 @@ func Reference() Plan {
 		Batch: []int{1}, Threads: []int{runtime.NumCPU()},
 		GroupSize: compress.DefaultGroupSize, Algorithm: compress.DefaultAlgorithm, CalibSamples: compress.DefaultCalibSamples,
 		Scenario: wire.SingleStream, Repeats: 6, Retries: 2, Seed: 1,
-		WarmupLimit: 2 * time.Second,
+		WarmupLimit: 2 * time.Second, Energy: true,
 	}
 }
 
@@ -268,8 +271,8 @@ func (p Plan) wants(departs [6]bool) bool {
 	return departs[0] && departs[1] && departs[2] && (rest || moved)
 }
 
-// recipe is how a cell's artefact is made.
-func (p Plan) recipe(a Axes) compress.Recipe {
+// Recipe is how a cell's artefact is made.
+func (p Plan) Recipe(a Axes) compress.Recipe {
 	return compress.Recipe{
 		Bits: a.Bits, GroupSize: p.GroupSize, Algorithm: p.Algorithm, RankRatio: a.RankRatio, PruneRatio: a.PruneRatio,
 		CalibSamples: p.CalibSamples, Seed: p.Seed, Data: p.DataHash,
@@ -281,7 +284,7 @@ func (p Plan) recipe(a Axes) compress.Recipe {
 func (p Plan) recipes() []compress.Recipe {
 	var out []compress.Recipe
 	for _, a := range p.Cells() {
-		if r := p.recipe(a); !slices.Contains(out, r) {
+		if r := p.Recipe(a); !slices.Contains(out, r) {
 			out = append(out, r)
 		}
 	}

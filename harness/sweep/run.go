@@ -18,6 +18,9 @@ import (
 // finished trials are stored.
 var ErrInterrupted = errors.New("interrupted")
 
+// ErrComplete is returned by the resuming of a run that has nothing left to do.
+var ErrComplete = errors.New("the run is complete: there is nothing to resume")
+
 // Progress hears how far a run is. Its methods may be called from several
 // goroutines.
 type Progress interface {
@@ -82,15 +85,15 @@ func Begin(ctx context.Context, p Plan, o Options) (string, error) {
 	return lease.Run(), carryOut(ctx, p, source, lease, o)
 }
 
-// Resume goes on with a stored run. One that is done is an error, one that
-// another process works on a [*store.BusyError].
+// Resume goes on with a stored run. One that is done is ErrComplete,
+// one that another process works on a [*store.BusyError].
 func Resume(ctx context.Context, id string, o Options) (string, error) {
 	stored, err := o.Store.Run(ctx, id)
 	if err != nil {
 		return "", err
 	}
 	if stored.State == store.Done {
-		return stored.ID, fmt.Errorf("run %s is complete: there is nothing to resume", stored.ID)
+		return stored.ID, fmt.Errorf("resuming run %s: %w", stored.ID, ErrComplete)
 	}
 	p, err := ParsePlan(stored.Plan)
 	if err != nil {
@@ -174,7 +177,7 @@ func (r *run) build(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("storing cell %s: %w", axes.ID(), err)
 		}
-		a := made[r.plan.recipe(axes).Key(r.source.Parent.Hash)]
+		a := made[r.plan.Recipe(axes).Key(r.source.Parent.Hash)]
 		r.cells = append(r.cells, cell{axes, a})
 		rows = append(rows, store.Cell{ID: axes.ID(), Position: i, Artefact: a.Key, Axes: raw})
 	}
@@ -192,7 +195,11 @@ func (r *run) baseline(ctx context.Context) error {
 			return nil
 		}
 	}
-	result, err := Floor(r.source.Set)
+	test, err := r.source.Set.Items(loader.Test)
+	if err != nil {
+		return err
+	}
+	result, err := Floor(r.source.Set, test)
 	if err != nil {
 		// A data set of one class has no floor; the sweep can do without.
 		r.note(ctx, store.Warning, "no-baseline", err.Error())
@@ -201,22 +208,17 @@ func (r *run) baseline(ctx context.Context) error {
 	return r.lease.AddQuality(ctx, store.Quality{Subject: store.Baseline, Result: result})
 }
 
-// Floor trains the bag-of-words baseline and returns its predictions on the test
-// split.
-func Floor(set *loader.Set) (wire.EvalResult, error) {
-	test, err := set.Items(loader.Test)
-	if err != nil {
-		return wire.EvalResult{}, err
-	}
+// Floor trains the bag-of-words baseline and returns its predictions on items.
+func Floor(set *loader.Set, items []loader.Item) (wire.EvalResult, error) {
 	began := time.Now()
 	texts, labels := columns(set.Train)
 	b, err := score.TrainBaseline(texts, labels, len(set.Labels), score.BaselineOptions{})
 	if err != nil {
 		return wire.EvalResult{}, err
 	}
-	texts, labels = columns(test)
+	texts, labels = columns(items)
 	return wire.EvalResult{
-		Labels: set.Labels, Predictions: b.Predict(texts), Truth: labels, Items: len(test),
+		Labels: set.Labels, Predictions: b.Predict(texts), Truth: labels, Items: len(items),
 		ElapsedS: time.Since(began).Seconds(),
 	}, nil
 }

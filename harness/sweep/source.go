@@ -69,7 +69,7 @@ type Source struct {
 	Set       *loader.Set
 	Cache     Cache
 
-	Items  string // file of the test split for runners
+	Items  string // file of the split under test, for runners
 	Subset string // of a part of it, for the check of batches
 	subset []int  // indices of the part's items
 }
@@ -84,12 +84,19 @@ const (
 // Prepare loads the plan's model and data and refuses what does not go
 // together. It fills the plan's hashes, or compares them when they are filled.
 func Prepare(ctx context.Context, cache Cache, p *Plan) (*Source, error) {
+	return prepare(ctx, cache, p, loader.Test)
+}
+
+func prepare(ctx context.Context, cache Cache, p *Plan, split loader.Split) (*Source, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	s := &Source{Cache: cache}
 	var err error
 	if s.Set, err = loader.Load(p.Data.Spec, p.Data.Options()); err != nil {
+		return nil, err
+	}
+	if _, err = s.Set.Items(split); err != nil {
 		return nil, err
 	}
 	if s.Path, err = FindModel(ctx, cache, p.Model); err != nil {
@@ -107,7 +114,7 @@ func Prepare(ctx context.Context, cache Cache, p *Plan) (*Source, error) {
 	if s.Tokenizer, err = tokenizer.Load(s.Path); err != nil {
 		return nil, err
 	}
-	if err := fits(s.Parent, s.Set); err != nil {
+	if err := Fits(s.Parent, s.Set); err != nil {
 		return nil, err
 	}
 	for _, r := range p.recipes() {
@@ -115,7 +122,7 @@ func Prepare(ctx context.Context, cache Cache, p *Plan) (*Source, error) {
 			return nil, err
 		}
 	}
-	return s, s.writeItems(ctx)
+	return s, s.writeItems(ctx, split)
 }
 
 // same fills an empty hash and compares a filled one.
@@ -127,8 +134,8 @@ func same(what string, want *string, got string) error {
 	return nil
 }
 
-// fits refuses a classifier that does not know all classes of the data.
-func fits(m *model.Model, set *loader.Set) error {
+// Fits refuses a classifier that does not know all classes of the data.
+func Fits(m *model.Model, set *loader.Set) error {
 	if m.Classifier == nil {
 		return nil
 	}
@@ -147,33 +154,33 @@ func fits(m *model.Model, set *loader.Set) error {
 		}
 	}
 	if missing > 0 {
-		return fmt.Errorf("model and data set %s do not go together: %d of its %d classes are unknown to the model's %d, such as %q; train one with: harness train --dataset %s",
+		return fmt.Errorf("model and data set %s do not go together: %d of its %d classes are unknown to the model's %d, such as %q; name another with --model or train one with: harness train --dataset %s",
 			set.Name, missing, len(set.Labels), len(m.Labels), first, set.Name)
 	}
 	return nil
 }
 
-// writeItems puts the test split where runners find it.
-func (s *Source) writeItems(ctx context.Context) error {
-	test, err := s.Set.Items(loader.Test)
+// writeItems puts a split where runners find it.
+func (s *Source) writeItems(ctx context.Context, split loader.Split) error {
+	part, err := s.Set.Items(split)
 	if err != nil {
 		return err
 	}
-	items := make([]wire.Item, len(test))
-	for i, it := range test {
+	items := make([]wire.Item, len(part))
+	for i, it := range part {
 		items[i] = wire.Item{Text: it.Text, Label: s.Set.Labels[it.Label]}
 	}
 	if s.Items, err = s.itemsFile(ctx, items); err != nil {
 		return err
 	}
 	n := min(subsetItems, len(items))
-	part := make([]wire.Item, n)
-	for i := range part {
+	few := make([]wire.Item, n)
+	for i := range few {
 		at := i * len(items) / n
 		s.subset = append(s.subset, at)
-		part[i] = items[at]
+		few[i] = items[at]
 	}
-	s.Subset, err = s.itemsFile(ctx, part)
+	s.Subset, err = s.itemsFile(ctx, few)
 	return err
 }
 
@@ -188,27 +195,27 @@ func (s *Source) itemsFile(ctx context.Context, items []wire.Item) (string, erro
 		return os.WriteFile(filepath.Join(dir, name), buf.Bytes(), 0o644)
 	})
 	if err != nil {
-		return "", fmt.Errorf("writing the test split for runners: %w", err)
+		return "", fmt.Errorf("writing the split for runners: %w", err)
 	}
 	return filepath.Join(dir, name), nil
 }
 
-// calibration is what artefacts may learn from: the train split.
-func (s *Source) calibration() compress.Calibration {
+// Calibration is what artefacts may learn from: the train split of a set that
+// fits the model.
+func Calibration(m *model.Model, tok *tokenizer.Tokenizer, set *loader.Set) compress.Calibration {
 	c := compress.Calibration{}
-	limit := s.Parent.MaxPositions
-	for _, it := range s.Set.Train {
-		c.Tokens = append(c.Tokens, s.Tokenizer.Sequence(it.Text, limit))
+	for _, it := range set.Train {
+		c.Tokens = append(c.Tokens, tok.Sequence(it.Text, m.MaxPositions))
 	}
-	if s.Parent.Classifier == nil {
+	if m.Classifier == nil {
 		return c
 	}
 	class := map[string]int{}
-	for i, l := range s.Parent.Labels {
+	for i, l := range m.Labels {
 		class[l] = i
 	}
-	for _, it := range s.Set.Train {
-		c.Labels = append(c.Labels, class[s.Set.Labels[it.Label]])
+	for _, it := range set.Train {
+		c.Labels = append(c.Labels, class[set.Labels[it.Label]])
 	}
 	return c
 }

@@ -196,6 +196,7 @@ func (r *run) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureRes
 		result, err = p.Measure(ctx, wire.Measure{
 			Items: r.source.Items, Batch: c.axes.Batch, Threshold: c.axes.Threshold, Scenario: r.plan.Scenario,
 			WarmupLimit: r.plan.WarmupLimit, Window: r.plan.Window, MinInferences: r.plan.MinInferences, Seed: r.plan.Seed<<8 + seed,
+			NoEnergy: !r.plan.Energy,
 		}, nil)
 	}
 	if err != nil {

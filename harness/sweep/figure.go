@@ -1,0 +1,261 @@
+package sweep
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/seed-c6f48606/harness/harness/store"
+	"github.com/seed-c6f48606/harness/reports/stat"
+	"github.com/seed-c6f48606/harness/runners/wire"
+)
+
+// confidence is the level asked for of every interval.
+const confidence = 0.95
+
+// Rows turns what the run stored into figures, one a metric and cell. Only
+// valid trials enter; a cell without one has rows without a value. The result
+// depends on the record alone.
+func (r *Record) Rows() []stat.Row {
+	assessed := map[qualityKey]*Assessment{}
+	var out []stat.Row
+	for _, c := range r.Cells {
+		f := r.figures(c)
+		f.timing()
+		f.work()
+		f.energy()
+		f.quality(assessed)
+		out = append(out, f.rows...)
+	}
+	return out
+}
+
+type qualityKey struct {
+	artefact  string
+	threshold float64
+}
+
+// figures collects the rows of one cell.
+type figures struct {
+	record *Record
+	cell   RecordedCell
+	base   stat.Row // what all rows of the cell share
+	valid  []store.Trial
+	rows   []stat.Row
+}
+
+func (r *Record) figures(c RecordedCell) *figures {
+	f := &figures{record: r, cell: c}
+	at := r.Run.Started
+	env := r.Environment()
+	verdicts := map[wire.Verdict]int{}
+	var warnings []string
+	for _, t := range r.trials(c.ID) {
+		verdicts[t.Result.Verdict]++
+		if t.Ended.After(at) {
+			at = t.Ended
+		}
+		if t.Result.Verdict != wire.Valid {
+			continue
+		}
+		f.valid = append(f.valid, t)
+		env = t.Result.Env
+		for _, w := range t.Result.Warnings {
+			if !slices.Contains(warnings, w.Code) {
+				warnings = append(warnings, w.Code)
+			}
+		}
+	}
+	f.base = stat.Row{
+		Run: r.Run.ID, Cell: c.ID, Target: r.Plan.Target, Board: boardName(env), Model: r.Run.Model, Dataset: r.Run.Dataset,
+		Bits: c.Axes.Bits, GroupSize: r.Plan.GroupSize, Algorithm: r.Plan.Algorithm, RankRatio: c.Axes.RankRatio,
+		PruneRatio: c.Axes.PruneRatio, Threshold: c.Axes.Threshold, Batch: c.Axes.Batch, Threads: c.Axes.Threads,
+		Tier: env.Tier, Scenario: r.Plan.Scenario, Verdict: summary(verdicts), Warnings: warnings,
+		Time: at.UTC().Truncate(time.Microsecond), Commit: r.Run.Commit,
+	}
+	return f
+}
+
+// boardName is what the machine calls itself, else its processor.
+func boardName(e wire.Environment) string {
+	if e.Board != "" {
+		return e.Board
+	}
+	return e.CPU
+}
+
+// summary is valid when any trial was, else the most frequent verdict.
+func summary(verdicts map[wire.Verdict]int) string {
+	if verdicts[wire.Valid] > 0 {
+		return string(wire.Valid)
+	}
+	best := wire.Verdict("")
+	for v, n := range verdicts {
+		if n > verdicts[best] || n == verdicts[best] && v < best {
+			best = v
+		}
+	}
+	return string(best)
+}
+
+// add appends a row with a figure, or without one when i has no items.
+func (f *figures) add(metric, unit string, i stat.Interval, warnings ...string) {
+	row := f.base
+	row.Metric, row.Unit = metric, unit
+	row.Warnings = append(slices.Clone(row.Warnings), warnings...)
+	if i.N > 0 {
+		row.Set(i)
+	}
+	f.rows = append(f.rows, row)
+}
+
+// unavailable appends a row that says why it has no figure.
+func (f *figures) unavailable(metric, unit, why string) {
+	f.add(metric, unit, stat.Interval{}, "unavailable: "+why)
+}
+
+// median appends the median over the valid trials of a value of one trial.
+func (f *figures) median(metric, unit string, of func(wire.MeasureResult) float64, warnings ...string) {
+	var xs []float64
+	for _, t := range f.valid {
+		if v := of(t.Result); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			xs = append(xs, v)
+		}
+	}
+	if len(xs) == 0 {
+		f.unavailable(metric, unit, "no valid trial")
+		return
+	}
+	i := stat.MedianCI(xs, confidence)
+	switch {
+	case len(xs) == 1:
+		warnings = append(warnings, "one trial: no interval")
+		i.Lo, i.Hi = math.NaN(), math.NaN()
+	case i.Level < confidence:
+		warnings = append(warnings, fmt.Sprintf("interval at %.1f %%: %d trials reach no more", 100*i.Level, len(xs)))
+	}
+	f.add(metric, unit, i, warnings...)
+}
+
+// tailSamples is how many samples a trial needs before its p99 is more than
+// its slowest one.
+const tailSamples = 100
+
+func (f *figures) timing() {
+	few := false
+	for _, t := range f.valid {
+		few = few || len(t.Result.Samples) < tailSamples
+	}
+	for _, q := range []struct {
+		name string
+		p    float64
+	}{{"latency_ms_p50", 0.5}, {"latency_ms_p90", 0.9}, {"latency_ms_p99", 0.99}} {
+		var warnings []string
+		if few && q.p > 0.95 {
+			warnings = append(warnings, fmt.Sprintf("p99 of trials with fewer than %d samples is near their slowest", tailSamples))
+		}
+		f.median(q.name, "ms", func(m wire.MeasureResult) float64 { return stat.Quantile(latencies(m), q.p) }, warnings...)
+	}
+	f.median("throughput_per_s", "1/s", func(m wire.MeasureResult) float64 { return float64(m.Items) / m.WindowS })
+	f.median("prefill_tok_s", "1/s", func(m wire.MeasureResult) float64 { return float64(m.Tokens) / m.WindowS })
+	f.unavailable("decode_tok_s", "1/s", "a classifier reads and does not generate")
+	f.median("model_bytes", "B", func(m wire.MeasureResult) float64 { return float64(m.ModelBytes) })
+	f.median("peak_rss_bytes", "B", func(m wire.MeasureResult) float64 { return float64(m.PeakRSSBytes) })
+}
+
+// latencies returns a trial's samples in milliseconds.
+func latencies(m wire.MeasureResult) []float64 {
+	out := make([]float64, len(m.Samples))
+	for i, s := range m.Samples {
+		out[i] = s.LatencyMS
+	}
+	return out
+}
+
+// work is a multiply and an addition for each multiply-accumulate.
+func tera(mac uint64, seconds float64) float64 { return 2 * float64(mac) / seconds / 1e12 }
+
+func (f *figures) work() {
+	f.median("tops_nominal", "TOPS", func(m wire.MeasureResult) float64 { return tera(m.DenseMAC, m.WindowS) })
+	f.median("tops_executed", "TOPS", func(m wire.MeasureResult) float64 { return tera(m.ExecutedMAC, m.WindowS) })
+	f.unavailable("gb_s", "GB/s", "memory traffic is not measured")
+}
+
+// energy is that of one item, gross, as the total rule adds the rails up.
+func (f *figures) energy() {
+	why, simulated := "", false
+	for _, t := range f.record.Trials {
+		if t.Result.Energy == nil && t.Result.EnergyReason != "" {
+			why = t.Result.EnergyReason
+		}
+		simulated = simulated || t.Result.Energy != nil && t.Result.Energy.Simulated
+	}
+	measured := slices.ContainsFunc(f.valid, func(t store.Trial) bool { return t.Result.Energy != nil })
+	if !measured && why == "" {
+		why = "no energy sensor was read"
+	}
+	var warnings []string
+	if simulated {
+		warnings = append(warnings, "simulated")
+	}
+	for _, m := range []struct {
+		name, unit string
+		of         func(wire.MeasureResult, wire.Energy) float64
+	}{
+		{"energy_j", "J", func(m wire.MeasureResult, e wire.Energy) float64 { return e.GrossJ / float64(m.Items) }},
+		{"power_w", "W", func(_ wire.MeasureResult, e wire.Energy) float64 { return e.GrossJ / e.WindowS }},
+		{"tops_per_w", "TOPS/W", func(m wire.MeasureResult, e wire.Energy) float64 {
+			return 2 * float64(m.ExecutedMAC) / 1e12 / e.GrossJ
+		}},
+	} {
+		if !measured {
+			f.unavailable(m.name, m.unit, why)
+			continue
+		}
+		f.median(m.name, m.unit, func(r wire.MeasureResult) float64 {
+			if r.Energy == nil {
+				return math.NaN()
+			}
+			return m.of(r, *r.Energy)
+		}, warnings...)
+	}
+}
+
+// quality adds the figures of the cell's artefact and threshold, which all its
+// batches and threads share.
+func (f *figures) quality(assessed map[qualityKey]*Assessment) {
+	key := qualityKey{f.cell.Artefact, f.cell.Axes.Threshold}
+	a := assessed[key]
+	res := f.record.quality(key.artefact, key.threshold)
+	if a == nil {
+		a = &Assessment{}
+		if res != nil {
+			*a = Assess(*res, f.record.quality(store.Reference, 0), f.record.Plan.Seed)
+		}
+		assessed[key] = a
+	}
+	f.base.Warnings = nil // those of the timing say nothing about quality
+	for _, m := range []struct {
+		name, unit string
+		value      stat.Interval
+	}{
+		{"f1_macro", "", a.F1Macro},
+		{"f1_micro", "", a.F1Micro},
+		{"accuracy", "", a.Accuracy},
+		{"perplexity", "", a.Perplexity},
+		{"kl_div", "nat", a.KL},
+		{"top1_agree", "", a.Top1},
+	} {
+		if m.value.N == 0 {
+			f.unavailable(m.name, m.unit, "not evaluated")
+			continue
+		}
+		f.add(m.name, m.unit, m.value)
+	}
+	if res == nil {
+		f.unavailable("skip_rate", "", "not evaluated")
+		return
+	}
+	f.add("skip_rate", "", stat.Interval{Value: res.SkipRate, Lo: math.NaN(), Hi: math.NaN(), N: res.Items})
+}

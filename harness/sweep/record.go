@@ -1,0 +1,107 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/seed-c6f48606/harness/harness/store"
+	"github.com/seed-c6f48606/harness/runners/wire"
+)
+
+// Record is everything that the store knows of one run.
+type Record struct {
+	Run       store.Run
+	Plan      Plan
+	Cells     []RecordedCell // in the plan's order
+	Artefacts []store.Artefact
+	Trials    []store.Trial // in the order they were stored, with samples
+	Qualities []store.Quality
+	Events    []store.Event
+}
+
+// RecordedCell is a cell with its axes read.
+type RecordedCell struct {
+	store.Cell
+	Axes Axes
+}
+
+// Read reads a run by its id, a beginning of it or "last".
+func Read(ctx context.Context, s *store.Store, id string) (*Record, error) {
+	var r Record
+	var err error
+	if r.Run, err = s.Run(ctx, id); err != nil {
+		return nil, err
+	}
+	if r.Plan, err = ParsePlan(r.Run.Plan); err != nil {
+		return nil, err
+	}
+	cells, err := s.Cells(ctx, r.Run.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range cells {
+		rc := RecordedCell{Cell: c}
+		if err := json.Unmarshal(c.Axes, &rc.Axes); err != nil {
+			return nil, fmt.Errorf("reading axes of cell %s: %w", c.ID, err)
+		}
+		r.Cells = append(r.Cells, rc)
+	}
+	if r.Artefacts, err = s.Artefacts(ctx, r.Run.ID); err != nil {
+		return nil, err
+	}
+	if r.Trials, err = s.Trials(ctx, r.Run.ID); err != nil {
+		return nil, err
+	}
+	if err = s.AddSamples(ctx, r.Run.ID, r.Trials); err != nil {
+		return nil, err
+	}
+	if r.Qualities, err = s.Qualities(ctx, r.Run.ID); err != nil {
+		return nil, err
+	}
+	r.Events, err = s.Events(ctx, r.Run.ID)
+	return &r, err
+}
+
+// ValidTrials counts the trials that enter figures.
+func (r *Record) ValidTrials() int {
+	n := 0
+	for _, t := range r.Trials {
+		if t.Result.Verdict == wire.Valid {
+			n++
+		}
+	}
+	return n
+}
+
+// Environment is the machine of the first trial that tells one; the zero value
+// when none does.
+func (r *Record) Environment() wire.Environment {
+	for _, t := range r.Trials {
+		if t.Result.Env.OS != "" {
+			return t.Result.Env
+		}
+	}
+	return wire.Environment{}
+}
+
+// trials returns the trials of a cell.
+func (r *Record) trials(cell string) []store.Trial {
+	var out []store.Trial
+	for _, t := range r.Trials {
+		if t.Cell == cell {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// quality returns a subject's result at a threshold, nil when it was not asked.
+func (r *Record) quality(subject string, threshold float64) *wire.EvalResult {
+	i := slices.IndexFunc(r.Qualities, func(q store.Quality) bool { return q.Subject == subject && q.Threshold == threshold })
+	if i < 0 {
+		return nil
+	}
+	return &r.Qualities[i].Result
+}
