@@ -70,7 +70,7 @@ func card(set *loader.Set, r Recipe, seed uint64, res Result, floor float64) str
 		line("\nFloor on the same test split, TF-IDF and logistic regression: macro-F1 %.4f.", floor)
 	}
 	if res.Perplexity > 0 {
-		line("Perplexity a token of the vocabulary here, %s split: %.2f.", perplexitySplit(res), res.Perplexity)
+		line("Perplexity a token of this vocabulary, end tokens included, %s split: %.2f.", perplexitySplit(res), res.Perplexity)
 	}
 	line("\n## Recipe\n")
 	line("%.1f of %d epochs, %d steps, %d tokens in %s; seed %d.", res.Epochs, r.Epochs, res.Steps, res.Tokens, res.Duration.Round(1e9), seed)

@@ -107,7 +107,7 @@ func (r Recipe) Validate() error {
 		least, most int
 	}
 	for _, c := range []whole{
-		{"vocab", r.Vocab, 300, 1 << 17},
+		{"vocab", r.Vocab, 320, 1 << 17},
 		{"layers", r.Layers, 1, 64},
 		{"hidden", r.Hidden, 8, 4096},
 		{"ffn", r.FFN, 8, 16384},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-c6f48606/harness/datasets/loader"
 	"github.com/seed-c6f48606/harness/datasets/score"
+	"github.com/seed-c6f48606/harness/runners/model"
 	"github.com/seed-c6f48606/harness/runners/tokenizer"
 )
 
@@ -262,4 +263,14 @@ type trained struct {
 	Data       string  `json:"dataset"`
 	DataSHA256 string  `json:"dataset_sha256,omitempty"`
 	Epochs     float64 `json:"epochs_done"`
+}
+
+// DatasetOf is the name of the data set that a model of this package says it
+// was trained on; empty for others.
+func DatasetOf(m *model.Model) string {
+	var t trained
+	if m.Config.Harness == nil || json.Unmarshal(m.Config.Harness.Recipe, &t) != nil {
+		return ""
+	}
+	return t.Data
 }
