@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/seed-c6f48606/harness/harness/store"
+	"github.com/seed-c6f48606/harness/harness/sweep"
+	"github.com/seed-c6f48606/harness/runners/wire"
+)
+
+// sweepFlags are the flags of harness sweep.
+type sweepFlags struct {
+	plan   sweep.Plan // values of the flags; which were given is known by name
+	data   dataFlags
+	search string
+	recipe string
+	budget time.Duration
+	store  string
+	report string
+	resume string
+}
+
+func (a *app) sweepCommand() *cobra.Command {
+	f := &sweepFlags{plan: sweep.Reference()}
+	c := &cobra.Command{
+		Use:   "sweep",
+		Short: "Measure a grid of compressed variants: latency, memory, size, F1, work",
+		Long: `Builds every variant of the model that the grid asks for, evaluates each on the
+test split, and times every cell in trials of its own process, interleaved in a
+seeded random order. Prints a table and writes a report and a database.
+
+Without a list of values for any axis it measures a small design over all five
+axes (bits, rank ratio, prune ratio, threshold, batch) in a few minutes and
+leaves energy sensors alone. With one, every combination of the listed values is
+a cell and the axes without a list stay dense.
+
+Ctrl-C finishes the running trial and saves; --resume goes on.`,
+		Example: `  harness sweep
+  harness sweep --bits 16,8,4 --prune-ratio 0,.25,.5 --repeats 10
+  harness sweep --dataset clinc150 --model clinc150-nano --bits 16,8,4 --rank-ratio 1,.5 --threshold 0,.5 --batch 1,16
+  harness sweep --model ./my-model --dataset csv:train.csv --test-file test.csv --label-column intent
+  harness sweep --resume last`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.sweep(c, f) },
+	}
+	p, flags := &f.plan, c.Flags()
+	flags.StringVar(&p.Target, "target", p.Target, "machine to measure on")
+	flags.StringVar(&p.Model, "model", p.Model, "built-in name, model folder, .safetensors or .gguf")
+	f.data.add(c, p.Data.Spec)
+	flags.IntSliceVar(&p.Bits, "bits", nil, "stored weight bits: 16, 8, 6, 5, 4, 3 or 2")
+	flags.Float64SliceVar(&p.RankRatio, "rank-ratio", nil, "share of each block matrix's parameters kept, 1 = dense")
+	flags.Float64SliceVar(&p.PruneRatio, "prune-ratio", nil, "share of block parameters removed, 0 = dense")
+	flags.Float64SliceVar(&p.Threshold, "threshold", nil, "routing threshold: skip where the gate says less, 0 = dense")
+	flags.IntSliceVar(&p.Batch, "batch", nil, "items of one inference")
+	flags.IntSliceVar(&p.Threads, "threads", nil, "worker threads (default every core)")
+	flags.IntVar(&p.GroupSize, "group-size", p.GroupSize, "weights that share a scale: 32, 64, 128 or 256")
+	flags.StringVar(&p.Algorithm, "algorithm", p.Algorithm, "how weights are rounded: rtn")
+	flags.IntVar(&p.CalibSamples, "calib-samples", p.CalibSamples, "train sequences that compression learns from")
+	flags.StringVar(&p.Scenario, "scenario", p.Scenario, "single-stream or offline")
+	flags.IntVar(&p.Repeats, "repeats", p.Repeats, "trials of a cell, each a process of its own; 6 reach a 95 % interval")
+	flags.IntVar(&p.Retries, "retries", p.Retries, "further attempts of a trial that was not valid")
+	flags.DurationVar(&p.Window, "window", 0, "least length of a trial's work window (default 0.5s; 10s with an energy sensor)")
+	flags.DurationVar(&p.WarmupLimit, "warmup-limit", p.WarmupLimit, "end of a warm-up that does not settle")
+	flags.BoolVar(&p.Energy, "energy", p.Energy, "read the energy sensor, if there is one")
+	flags.Uint64Var(&p.Seed, "seed", p.Seed, "decides the order of trials, the calibration sequences and the resampling")
+	flags.StringVar(&f.search, "search", "grid", "how the cells are chosen: grid (every combination)")
+	flags.StringVar(&f.recipe, "recipe", "", "YAML file of plan keys (bits: [16, 8], repeats: 6, ...); flags override it")
+	flags.DurationVar(&f.budget, "budget", 0, "begin no trial later than this after the start, such as 30m; go on with --resume")
+	flags.StringVar(&f.store, "store", store.Default, "database file of runs")
+	flags.StringVar(&f.report, "report", "report.html", "HTML report to write, \"\" for none")
+	flags.StringVar(&f.resume, "resume", "", "go on with a run: its id or last")
+	complete(c, "scenario", wire.SingleStream, wire.Offline)
+	complete(c, "search", "grid")
+	complete(c, "target", sweep.Local)
+	completeModel(c)
+	return c
+}
+
+// axes are the flags that make a user's own grid.
+var axes = []string{"bits", "rank-ratio", "prune-ratio", "threshold", "batch", "threads"}
+
+// build merges defaults, the recipe file and the flags.
+func (f *sweepFlags) build(c *cobra.Command) (sweep.Plan, error) {
+	given := func(name string) bool { return c.Flags().Changed(name) }
+	var file *recipeFile
+	if f.recipe != "" {
+		var err error
+		if file, err = readRecipeFile(f.recipe); err != nil {
+			return sweep.Plan{}, err
+		}
+	}
+	own := file != nil && file.hasAxes()
+	for _, axis := range axes {
+		own = own || given(axis)
+	}
+	p := sweep.Default()
+	if own {
+		p = sweep.Reference()
+	}
+	file.apply(&p)
+	from := f.plan
+	for _, s := range []struct {
+		flag string
+		set  func()
+	}{
+		{"target", func() { p.Target = from.Target }},
+		{"model", func() { p.Model = from.Model }},
+		{"bits", func() { p.Bits = from.Bits }},
+		{"rank-ratio", func() { p.RankRatio = from.RankRatio }},
+		{"prune-ratio", func() { p.PruneRatio = from.PruneRatio }},
+		{"threshold", func() { p.Threshold = from.Threshold }},
+		{"batch", func() { p.Batch = from.Batch }},
+		{"threads", func() { p.Threads = from.Threads }},
+		{"group-size", func() { p.GroupSize = from.GroupSize }},
+		{"algorithm", func() { p.Algorithm = from.Algorithm }},
+		{"calib-samples", func() { p.CalibSamples = from.CalibSamples }},
+		{"scenario", func() { p.Scenario = from.Scenario }},
+		{"repeats", func() { p.Repeats = from.Repeats }},
+		{"retries", func() { p.Retries = from.Retries }},
+		{"window", func() { p.Window = from.Window }},
+		{"warmup-limit", func() { p.WarmupLimit = from.WarmupLimit }},
+		{"energy", func() { p.Energy = from.Energy }},
+		{"seed", func() { p.Seed = from.Seed }},
+	} {
+		if given(s.flag) {
+			s.set()
+		}
+	}
+	f.data.apply(c, &p.Data)
+	switch {
+	case f.search != "grid":
+		return p, fmt.Errorf("--search %q: must be grid, the one search of this build", f.search)
+	case given("search"):
+		p.Design = sweep.Grid
+	}
+	return p, p.Validate()
+}
+
+// sweep runs or resumes, and shows what came of it.
+func (a *app) sweep(c *cobra.Command, f *sweepFlags) error {
+	ctx := c.Context()
+	if f.resume != "" {
+		if err := refuseWith(c, "resume", "store", "report", "budget", "output", "quiet"); err != nil {
+			return err
+		}
+	}
+	plan, err := f.build(c)
+	if err != nil {
+		return err
+	}
+	if f.report != "" {
+		if err := writable("report", f.report); err != nil {
+			return err
+		}
+	}
+	open := store.Open
+	if f.resume != "" {
+		open = store.OpenExisting
+	}
+	s, err := open(ctx, f.store)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	cache, err := sweep.UserCache()
+	if err != nil {
+		return err
+	}
+	launch, err := sweep.Self()
+	if err != nil {
+		return err
+	}
+	bar := a.progress()
+	stop, ctx, release := interrupts(ctx, bar)
+	defer release()
+	o := sweep.Options{
+		Store: s, Cache: cache, Launch: launch, Progress: bar, Stop: stop, Budget: f.budget,
+		Command: "harness " + strings.Join(a.args, " "),
+	}
+	var id string
+	if f.resume == "" {
+		id, err = sweep.Begin(ctx, plan, o)
+	} else {
+		id, err = sweep.Resume(ctx, f.resume, o)
+	}
+	bar.Close()
+	if errors.Is(err, sweep.ErrComplete) {
+		fmt.Fprintf(a.err, "run %s is complete: nothing was left to do\n", id)
+		err = nil
+	}
+	if id != "" && err != nil {
+		return fmt.Errorf("%w\ngo on with: %s", err, resumeLine(id, f.store))
+	}
+	if err != nil {
+		return err
+	}
+	return a.show(context.WithoutCancel(ctx), s, id, f)
+}
+
+func resumeLine(id, location string) string {
+	line := "harness sweep --resume " + id
+	if location != store.Default {
+		line += " --store " + location
+	}
+	return line
+}
+
+// show prints a run's table and writes its report.
+func (a *app) show(ctx context.Context, s *store.Store, id string, f *sweepFlags) error {
+	record, err := sweep.Read(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	rows := record.Rows()
+	if err := a.emitRun(record, rows); err != nil {
+		return err
+	}
+	if f.report != "" {
+		if err := writeReport(f.report, record, rows); err != nil {
+			return err
+		}
+	}
+	if a.format == "table" {
+		fmt.Fprintf(a.out, "\nrun %s in %s", record.Run.ID, f.store)
+		if f.report != "" {
+			fmt.Fprintf(a.out, ", report %s", f.report)
+		}
+		fmt.Fprintln(a.out)
+	}
+	if record.Run.State != store.Done {
+		fmt.Fprintf(a.err, "go on with: %s\n", resumeLine(id, f.store))
+	}
+	if record.ValidTrials() == 0 {
+		return errNoValid
+	}
+	return nil
+}
+
+// refuseWith refuses flags that mean nothing beside another one.
+func refuseWith(c *cobra.Command, flag string, allowed ...string) error {
+	var wrong []string
+	c.Flags().Visit(func(f *pflag.Flag) {
+		for _, ok := range append(allowed, flag) {
+			if f.Name == ok {
+				return
+			}
+		}
+		wrong = append(wrong, "--"+f.Name)
+	})
+	if len(wrong) > 0 {
+		return fmt.Errorf("--%s goes on with the run's own plan; leave out %s, or start a new run", flag, strings.Join(wrong, " "))
+	}
+	return nil
+}
+
+// interrupts gives a first Ctrl-C the time to finish a trial; a second one ends
+// the context. release stops listening.
+func interrupts(ctx context.Context, tell progress) (<-chan struct{}, context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop, done := make(chan struct{}), make(chan struct{})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			if n > 0 {
+				cancel()
+				continue
+			}
+			tell.Note(store.Info, "finishing the running trial, then saving; Ctrl-C again stops at once")
+			close(stop)
+		}
+	}()
+	return stop, ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}
