@@ -72,7 +72,8 @@ type Evaluate struct {
 	// Perplexity asks for the language model's perplexity on the items' texts.
 	Perplexity bool `json:"perplexity,omitempty"`
 	// PerplexityItems bounds the texts that perplexity, and KL without a
-	// classifier, read; 0 means all.
+	// classifier, read; 0 means all, for KL as many as 1 GiB of distributions
+	// hold.
 	PerplexityItems int `json:"perplexity_items,omitempty"`
 }
 

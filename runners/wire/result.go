@@ -114,8 +114,11 @@ type Evidence struct {
 	SpinNS  float64  `json:"spin_ns,omitempty"`
 	// ThrottleCount sums the thermal throttle counters' differences.
 	ThrottleCount *int64 `json:"throttle_count,omitempty"`
-	SwapPages     *int64 `json:"swap_pages,omitempty"`
-	OOMKills      *int64 `json:"oom_kills,omitempty"`
+	// Undervolts counts the sags of the supply in the window, and the alarms of
+	// one that stood at either end.
+	Undervolts *int64 `json:"undervolts,omitempty"`
+	SwapPages  *int64 `json:"swap_pages,omitempty"`
+	OOMKills   *int64 `json:"oom_kills,omitempty"`
 	// TempBeforeC and TempAfterC are the hottest zone in °C.
 	TempBeforeC *float64 `json:"temp_before_c,omitempty"`
 	TempAfterC  *float64 `json:"temp_after_c,omitempty"`
@@ -154,7 +157,8 @@ type Rail struct {
 	InTotal bool    `json:"in_total"`
 }
 
-// Estimate is a mean-like figure with its standard error over n independent texts.
+// Estimate is a mean-like figure with its standard error over n independent
+// texts; one text has no spread, its SE is 0.
 type Estimate struct {
 	Value float64 `json:"value"`
 	SE    float64 `json:"se"`

@@ -1,0 +1,67 @@
+package measure
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Files that tell of hardware that slows itself down. The counts are since boot:
+// only the difference of two readings is meant.
+const (
+	// x86: each core repeats its package's count.
+	x86Throttles = "sys/devices/system/cpu/cpu*/thermal_throttle/*_throttle_count"
+	// Jetson's soctherm: average and momentary over-current, and under-voltage.
+	jetsonCurrents = "sys/class/hwmon/hwmon*/oc[23]_event_cnt"
+	jetsonVoltage  = "sys/class/hwmon/hwmon*/oc1_event_cnt"
+	// Raspberry Pi's firmware alarm, hwmon name rpi_volt: whether the supply
+	// sagged in the two seconds before it was asked last (raspberrypi-hwmon.c).
+	piVoltage = "sys/class/hwmon/hwmon*/in0_lcrit_alarm"
+)
+
+// throttles sums the counters of throttling; nil where there is none.
+func (m Machine) throttles() *int64 { return m.add(m.add(nil, x86Throttles), jetsonCurrents) }
+
+// undervolts sums the counters of a sagging supply, and alarms counts the alarms
+// that stand; nil where there is neither.
+func (m Machine) undervolts() (events, alarms *int64) {
+	paths, err := filepath.Glob(filepath.Join(m.Root, piVoltage))
+	if err != nil {
+		return nil, nil // the pattern is constant
+	}
+	for _, path := range paths {
+		if name, err := os.ReadFile(filepath.Join(filepath.Dir(path), "name")); err == nil && strings.TrimSpace(string(name)) == "rpi_volt" {
+			alarms = addFile(alarms, path)
+		}
+	}
+	return m.add(nil, jetsonVoltage), alarms
+}
+
+// add adds the counters that match a pattern to sum.
+func (m Machine) add(sum *int64, pattern string) *int64 {
+	paths, err := filepath.Glob(filepath.Join(m.Root, pattern))
+	if err != nil {
+		return sum // the patterns are constant
+	}
+	for _, path := range paths {
+		sum = addFile(sum, path)
+	}
+	return sum
+}
+
+// addFile adds the number in a file, if it can be read, to sum.
+func addFile(sum *int64, path string) *int64 {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return sum
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil {
+		return sum
+	}
+	if sum != nil {
+		n += *sum
+	}
+	return &n
+}
