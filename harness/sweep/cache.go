@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -68,7 +69,12 @@ func (c Cache) Ensure(ctx context.Context, key string, build func(dir string) er
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", false, nil, err
 	}
-	temp, err := os.MkdirTemp(c.Root, ".build-*")
+	// The lock is ours: what lies there was left by a killed builder.
+	prefix := ".build-" + key + "-"
+	if err := removeAll(c.Root, prefix); err != nil {
+		return "", false, damaged, fmt.Errorf("removing an unfinished folder: %w", err)
+	}
+	temp, err := os.MkdirTemp(c.Root, prefix+"*")
 	if err != nil {
 		return "", false, damaged, fmt.Errorf("preparing the cache: %w", err)
 	}
@@ -83,6 +89,17 @@ func (c Cache) Ensure(ctx context.Context, key string, build func(dir string) er
 		return "", false, damaged, fmt.Errorf("placing %s: %w", path, err)
 	}
 	return path, false, damaged, nil
+}
+
+// removeAll removes what begins with prefix from a folder.
+func removeAll(dir, prefix string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
 }
 
 // lock waits until no other process builds key.

@@ -191,8 +191,16 @@ func (f *figures) energy() {
 		}
 		simulated = simulated || t.Result.Energy != nil && t.Result.Energy.Simulated
 	}
-	measured := slices.ContainsFunc(f.valid, func(t store.Trial) bool { return t.Result.Energy != nil })
-	if !measured && why == "" {
+	// No work is done without energy: a counter that rests is no measurement.
+	counted := func(e *wire.Energy) bool { return e != nil && e.GrossJ > 0 }
+	measured := slices.ContainsFunc(f.valid, func(t store.Trial) bool { return counted(t.Result.Energy) })
+	switch {
+	case slices.ContainsFunc(f.valid, func(t store.Trial) bool { return t.Result.Energy != nil }):
+		why = "the sensor counted nothing"
+	case why != "":
+	case len(f.valid) == 0:
+		why = "no valid trial"
+	default:
 		why = "no energy sensor was read"
 	}
 	var warnings []string
@@ -214,7 +222,7 @@ func (f *figures) energy() {
 			continue
 		}
 		f.median(m.name, m.unit, func(r wire.MeasureResult) float64 {
-			if r.Energy == nil {
+			if !counted(r.Energy) {
 				return math.NaN()
 			}
 			return m.of(r, *r.Energy)

@@ -140,12 +140,23 @@ func (p Plan) Validate() error {
 	if p.Scenario != wire.SingleStream && p.Scenario != wire.Offline {
 		return usage("scenario", strconv.Quote(p.Scenario), wire.SingleStream+" or "+wire.Offline, wire.SingleStream)
 	}
-	for axis, n := range map[string]int{
-		"bits": len(p.Bits), "rank-ratio": len(p.RankRatio), "prune-ratio": len(p.PruneRatio),
-		"threshold": len(p.Threshold), "batch": len(p.Batch), "threads": len(p.Threads),
+	combinations := 1 // which Cells goes through even where few are in the design
+	for _, axis := range []struct {
+		name string
+		n    int
+	}{
+		{"bits", len(p.Bits)},
+		{"rank-ratio", len(p.RankRatio)},
+		{"prune-ratio", len(p.PruneRatio)},
+		{"threshold", len(p.Threshold)},
+		{"batch", len(p.Batch)},
+		{"threads", len(p.Threads)},
 	} {
-		if n == 0 {
-			return usage(axis, "without a value", "a list of at least one", "")
+		if axis.n == 0 {
+			return usage(axis.name, "without a value", "a list of at least one", "")
+		}
+		if combinations *= axis.n; combinations > 100*MaxCells {
+			return usage("grid", fmt.Sprintf("of at least %d combinations", combinations), fmt.Sprintf("at most %d cells", MaxCells), "fewer values an axis")
 		}
 	}
 	for _, r := range p.recipes() {
@@ -174,8 +185,16 @@ func (p Plan) Validate() error {
 	if err := within("retries", p.Retries, 0, 100, ""); err != nil {
 		return err
 	}
-	if p.Window < 0 || p.Window > time.Hour {
-		return usage("window", p.Window.String(), "from 0s (the default) to 1h", "0s")
+	for _, limit := range []struct {
+		name string
+		d    time.Duration
+	}{{"window", p.Window}, {"warmup-limit", p.WarmupLimit}} {
+		if d := limit.d; d < 0 || d > time.Hour {
+			return usage(limit.name, d.String(), "from 0s (the default) to 1h", max(0, min(d, time.Hour)).String())
+		}
+	}
+	if p.MinInferences < 0 {
+		return usage("min-inferences", strconv.Itoa(p.MinInferences), "0 (the default) or more", "0")
 	}
 	if n := len(p.Cells()); n > MaxCells {
 		return usage("grid", fmt.Sprintf("of %d cells", n), fmt.Sprintf("at most %d cells", MaxCells), "fewer values an axis")

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -45,10 +46,11 @@ type Process struct {
 	stderr tail
 	once   sync.Once
 	ended  error
+	killed atomic.Bool
 }
 
 // Start starts a runner in a process group of its own and exchanges hellos. When
-// ctx ends the whole group is killed.
+// ctx ends before that, the whole group is killed.
 func (l Launch) Start(ctx context.Context) (*Process, error) {
 	p := &Process{cmd: exec.Command(l.Argv[0], l.Argv[1:]...)}
 	p.cmd.Env = l.Env
@@ -73,7 +75,16 @@ func (l Launch) Start(ctx context.Context) (*Process, error) {
 	}
 	greet, cancel := context.WithTimeout(ctx, greetLimit)
 	defer cancel()
+	// Dial would wait for a hanging runner to answer the cancel of its greeting.
+	stop := context.AfterFunc(greet, p.Kill)
 	p.Client, err = wire.Dial(greet, out, in)
+	if !stop() {
+		err = ctx.Err()
+		if err == nil {
+			err = fmt.Errorf("no greeting within %v", greetLimit)
+		}
+		err = wire.Wrap(wire.Target, fmt.Errorf("starting a runner: %w", err))
+	}
 	if err != nil {
 		return nil, p.fail(err)
 	}
@@ -95,6 +106,7 @@ func (p *Process) Stop() {
 
 // Kill ends the runner and everything it started at once.
 func (p *Process) Kill() {
+	p.killed.Store(true)
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may be gone
 }
 
@@ -113,7 +125,7 @@ func (p *Process) wait() error {
 // fail kills the runner and adds to err how it ended and what it said.
 func (p *Process) fail(err error) error {
 	var answer *wire.Error
-	if errors.As(err, &answer) && answer.Unwrap() == nil {
+	if p.Client != nil && errors.As(err, &answer) && answer.Unwrap() == nil {
 		// The runner itself answered: it lives.
 		p.Stop()
 		return err
@@ -121,6 +133,9 @@ func (p *Process) fail(err error) error {
 	timer := time.AfterFunc(200*time.Millisecond, p.Kill)
 	end := p.wait()
 	timer.Stop()
+	if p.killed.Load() {
+		end = nil // it says nothing that it died of us
+	}
 	text := p.stderr.String()
 	switch {
 	case end == nil && text == "":

@@ -69,8 +69,8 @@ func (r *run) evaluate(ctx context.Context) error {
 					break
 				}
 				if err := r.evaluateOne(ctx, s, wire.Evaluate{Reference: reference}, 1); err != nil {
+					failed <- err // before the others fail by the cancel
 					cancel()
-					failed <- err
 					return
 				}
 			}

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/seed-c6f48606/harness/harness/store"
 	"github.com/seed-c6f48606/harness/reports/page"
 	"github.com/seed-c6f48606/harness/reports/stat"
+	"github.com/seed-c6f48606/harness/runners/compress"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
@@ -95,6 +97,15 @@ func (r *Record) Warnings() []string {
 		if why := t.Result.EnergyReason; t.Result.Energy == nil && why != "" && !reasons[why] {
 			reasons[why] = true
 			out = append(out, "energy is unavailable: "+why)
+		}
+	}
+	for _, a := range r.Artefacts {
+		var report compress.Report
+		if json.Unmarshal(a.Report, &report) != nil {
+			continue // of another version; the notes name the artefact
+		}
+		for _, w := range report.Warnings {
+			out = append(out, "artefact "+Axes{Bits: a.Bits, RankRatio: a.RankRatio, PruneRatio: a.PruneRatio}.Variant()+": "+w)
 		}
 	}
 	for _, e := range r.Events {

@@ -56,6 +56,7 @@ type run struct {
 	progress Progress
 	stop     <-chan struct{}
 	end      time.Time // of the budget; zero = none
+	complete bool      // no trial is left to do
 	started  func(pid int)
 }
 
@@ -121,19 +122,26 @@ func carryOut(ctx context.Context, p Plan, source *Source, lease *store.Lease, o
 		r.end = time.Now().Add(o.Budget)
 	}
 	err := r.stages(ctx)
-	state, detail := store.Done, ""
-	switch {
-	case ctx.Err() != nil || err == nil && r.stopping():
-		state, detail, err = store.Interrupted, "stopped by the user", ErrInterrupted
-	case errors.Is(err, store.ErrLost):
+	if errors.Is(err, store.ErrLost) {
 		return err // the run is another process's now
-	case err != nil:
-		state, detail = store.Failed, oneLine(err)
-	case r.overBudget():
-		state, detail = store.Interrupted, "the time budget ran out"
-		r.progress.Note(store.Warning, "the time budget ran out; go on with --resume "+lease.Run())
 	}
+	state, detail, err := r.outcome(ctx, err)
 	return errors.Join(err, lease.Close(context.WithoutCancel(ctx), state, detail))
+}
+
+// outcome is the state that the stages' result leaves the run in, and why.
+func (r *run) outcome(ctx context.Context, err error) (store.State, string, error) {
+	switch {
+	case err == nil && r.complete:
+		// A stop, or the end of the budget, during the last trial changes nothing.
+		return store.Done, "", nil
+	case ctx.Err() != nil || err == nil && r.stopping():
+		return store.Interrupted, "stopped by the user", ErrInterrupted
+	case err != nil:
+		return store.Failed, oneLine(err), err
+	}
+	r.progress.Note(store.Warning, "the time budget ran out; go on with --resume "+r.lease.Run())
+	return store.Interrupted, "the time budget ran out", nil
 }
 
 func (r *run) stages(ctx context.Context) error {

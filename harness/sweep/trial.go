@@ -141,6 +141,7 @@ func (r *run) measure(ctx context.Context) error {
 			}
 		}
 	}
+	r.complete = true
 	return nil
 }
 

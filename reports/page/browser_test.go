@@ -21,7 +21,7 @@ func TestBrowser(t *testing.T) {
 	path := os.Getenv("REPORT")
 	if path == "" {
 		path = filepath.Join(t.TempDir(), "report.html")
-		if err := os.WriteFile(path, []byte(render(t)), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(render(t, sample())), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -57,10 +57,10 @@ func sample() page.Data {
 	return d
 }
 
-func render(t *testing.T) string {
+func render(t *testing.T, d page.Data) string {
 	t.Helper()
 	var b strings.Builder
-	if err := page.Render(&b, sample()); err != nil {
+	if err := page.Render(&b, d); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -68,7 +68,7 @@ func render(t *testing.T) string {
 
 // A report that loads something cannot be archived, mailed or read offline.
 func TestSelfContained(t *testing.T) {
-	html := render(t)
+	html := render(t, sample())
 	for _, m := range regexp.MustCompile(`(?:src|href|url)\s*[=(]\s*["']?([^"'\s)>]+)`).FindAllStringSubmatch(html, -1) {
 		if !strings.HasPrefix(m[1], "#") && m[1] != "data:," && !strings.HasPrefix(m[1], "http://www.w3.org/") {
 			t.Errorf("loads %s", m[1])
@@ -78,7 +78,7 @@ func TestSelfContained(t *testing.T) {
 
 // A figure without the trials behind it cannot be checked by its reader.
 func TestEveryCellLinksToItsTrials(t *testing.T) {
-	html := render(t)
+	html := render(t, sample())
 	for i := range 12 {
 		id := fmt.Sprintf("cell-c%02d", i)
 		if !strings.Contains(html, `href="#`+id+`"`) || !strings.Contains(html, `id="`+id+`"`) {
@@ -93,9 +93,103 @@ func TestEveryCellLinksToItsTrials(t *testing.T) {
 	}
 }
 
+// Names come from files and boards of others; one that runs in the reader's
+// browser can send the whole report away.
 func TestEscapesOutsideText(t *testing.T) {
-	if html := render(t); strings.Contains(html, "<script>alert") {
-		t.Error("a model's name runs as script in the reader's browser")
+	const evil = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
+	d := sample()
+	d.Title, d.Run, d.Command, d.Model, d.Dataset = evil, evil, evil, evil, evil
+	d.Warnings, d.Notes = []string{evil}, []string{evil}
+	d.Environment = wire.Environment{Host: evil, Board: evil, CPU: evil, Kernel: evil, Virtual: evil, Governor: evil, BootID: evil, ToolVersion: evil, Commit: evil}
+	d.Baseline.Name, d.Comparisons[0].Name = evil, evil
+	for i := range d.Rows {
+		d.Rows[i].Warnings = []string{evil}
+		if d.Rows[i].Cell == "c00" {
+			d.Rows[i].Cell = evil
+		}
+	}
+	d.Trials[0].Cell = evil
+	for i := range d.Trials {
+		d.Trials[i].Verdict, d.Trials[i].Reason, d.Trials[i].Warnings = evil, evil, []string{evil}
+	}
+	html := render(t, d)
+	if n := strings.Count(html, "<script"); n != 1 {
+		t.Errorf("%d scripts, want the page's own", n)
+	}
+	for _, tag := range regexp.MustCompile(`<[^!/>][^>]*>`).FindAllString(html, -1) {
+		if strings.Contains(tag, "onerror") && !strings.Contains(tag, "&gt;") && !strings.Contains(tag, "%3e") {
+			t.Errorf("%s", tag)
+		}
+	}
+	if strings.Contains(html, "<img") {
+		t.Error("a name became a picture")
+	}
+}
+
+// A trial that died has no latency; 0 would be the fastest of all.
+func TestFaultedTrialsShowNoFigures(t *testing.T) {
+	d := sample()
+	d.Trials = append(d.Trials, page.Trial{Cell: "c05", Repeat: 2, Attempt: 1, Verdict: "faulted", Reason: "the runner ended by signal: killed"})
+	html := render(t, d)
+	const want = `<tr class="faulted"><td>2</td><td>1</td><td>faulted</td><td>0</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>`
+	if !strings.Contains(html, want) {
+		t.Errorf("the report lacks %s", want)
+	}
+}
+
+// A simulated watt that reads as a measured one decides about real boards.
+func TestSimulatedEnergyIsLabelled(t *testing.T) {
+	d := sample()
+	for i := range d.Rows {
+		if r := &d.Rows[i]; r.Metric == "energy_j" {
+			r.Set(stat.Interval{Value: 1 + float64(r.Bits), Lo: 1, Hi: 20, N: 6})
+			r.Warnings = []string{"simulated"}
+		}
+	}
+	html := render(t, d)
+	if n := strings.Count(html, "] simulated</td>"); n != 12 {
+		t.Errorf("%d of 12 simulated figures are labelled in the table", n)
+	}
+	if !strings.Contains(html, "macro-F1 against energy / J (simulated)") {
+		t.Error("the picture does not say that its energy is simulated")
+	}
+}
+
+// A recommendation that loses to the reference is worse than none.
+func TestHeadlinesBeatTheReference(t *testing.T) {
+	const fastest = "Fastest within 1 point of F1"
+	d := sample()
+	for i := range d.Rows {
+		if r := &d.Rows[i]; r.Metric == "f1_macro" {
+			r.SetValue(0.9, 2000)
+		}
+	}
+	if html := render(t, d); !strings.Contains(html, fastest) {
+		t.Error("the fastest cell is not named")
+	}
+	for i := range d.Rows {
+		if r := &d.Rows[i]; r.Metric == "latency_ms_p50" && r.Cell != "c00" {
+			r.SetValue(1e3, 6)
+		}
+	}
+	if html := render(t, d); strings.Contains(html, fastest) {
+		t.Error("a cell slower than the reference is called the fastest")
+	}
+}
+
+// Without one figure the page still has to show the trials and why.
+func TestNothingValid(t *testing.T) {
+	d := sample()
+	for i := range d.Rows {
+		r := &d.Rows[i]
+		r.Value, r.Lo, r.Hi, r.N, r.Warnings = nil, nil, nil, 0, []string{"unavailable: no valid trial"}
+	}
+	d.Ended = time.Time{}
+	html := render(t, d)
+	for _, want := range []string{"unfinished", "unavailable: no valid trial", "latency p50 / ms, ", "throttled"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the report lacks %q", want)
+		}
 	}
 }
 

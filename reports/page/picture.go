@@ -82,6 +82,9 @@ func (v *view) drawTradeOffs() error {
 			continue
 		}
 		dx, dy := dimension(mx), dimension(my)
+		if slices.ContainsFunc(cells, func(c *cell) bool { return simulated(c.Figures[x]) }) {
+			dx.Title += " (simulated)"
+		}
 		plot.Front(points, dx, dy)
 		t := tradeOff{Title: dy.Title + " against " + dx.Title}
 		order := make([]int, 0, len(points))

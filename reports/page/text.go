@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,11 +24,18 @@ func figure(rows map[string]stat.Row, name string) string {
 	if strings.HasPrefix(name, "f1_") || name == "accuracy" || name == "top1_agree" || name == "skip_rate" {
 		show = func(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
 	}
-	if r.Lo == nil || r.Hi == nil || *r.Lo == *r.Value && *r.Hi == *r.Value {
-		return show(*r.Value)
+	text := show(*r.Value)
+	if r.Lo != nil && r.Hi != nil && (*r.Lo != *r.Value || *r.Hi != *r.Value) {
+		text += " [" + show(*r.Lo) + ", " + show(*r.Hi) + "]"
 	}
-	return show(*r.Value) + " [" + show(*r.Lo) + ", " + show(*r.Hi) + "]"
+	if simulated(r) {
+		text += " simulated"
+	}
+	return text
 }
+
+// simulated says whether a figure's rail is no real one.
+func simulated(r stat.Row) bool { return slices.Contains(r.Warnings, "simulated") }
 
 // number prints three significant digits, plainly where that is readable.
 func number(v float64) string {
@@ -48,9 +56,11 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
-// bytesText prints a size in decimal units, as the pictures do.
+// bytesText prints a size in decimal units, as the pictures do; 0 is unknown.
 func bytesText(n int64) string {
 	switch {
+	case n == 0:
+		return "–"
 	case n >= 1e9:
 		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 	case n >= 1e6:

@@ -173,14 +173,15 @@ func (v *view) headlines() {
 		var best *cell
 		for _, c := range v.Cells {
 			q, m := c.Figures["f1_macro"], c.Figures[name]
-			if c.Dense || !q.Available() || !m.Available() || *q.Value < floor || sameBatch && c.Row.Batch != dense.Row.Batch {
+			if !q.Available() || !m.Available() || *q.Value < floor || sameBatch && c.Row.Batch != dense.Row.Batch {
 				continue
 			}
 			if best == nil || *m.Value < *best.Figures[name].Value {
 				best = c
 			}
 		}
-		if best != nil {
+		// Where the reference itself is best there is nothing to recommend.
+		if best != nil && !best.Dense {
 			v.Headline = append(v.Headline, headline{Title: title, Cell: best, Note: note})
 		}
 	}

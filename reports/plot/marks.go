@@ -27,15 +27,33 @@ func (m *marks) add(x, y Estimate) {
 	m.YErrors = append(m.YErrors, struct{ Low, High float64 }{below(y), above(y)})
 }
 
+// addOn adds a point to the axes of a picture. A value that is not finite, or not
+// above 0 on a logarithmic axis, is an error.
+func (m *marks) addOn(x, y Dimension, px, py Estimate) error {
+	for _, c := range []struct {
+		d Dimension
+		e *Estimate
+	}{{x, &px}, {y, &py}} {
+		if v := c.e.Value; math.IsNaN(v) || math.IsInf(v, 0) || c.d.Log && v <= 0 {
+			return fmt.Errorf("drawing %s: %g has no place on its axis", c.d.Title, v)
+		}
+		if c.d.Log && c.e.Lo <= 0 {
+			c.e.Lo = c.e.Value / 10 // as far as is readable on an axis that never reaches 0
+		}
+	}
+	m.add(px, py)
+	return nil
+}
+
 func below(e Estimate) float64 {
-	if math.IsNaN(e.Lo) {
+	if math.IsNaN(e.Lo) || math.IsInf(e.Lo, 0) {
 		return 0
 	}
 	return max(0, e.Value-e.Lo)
 }
 
 func above(e Estimate) float64 {
-	if math.IsNaN(e.Hi) {
+	if math.IsNaN(e.Hi) || math.IsInf(e.Hi, 0) {
 		return 0
 	}
 	return max(0, e.Hi-e.Value)

@@ -76,7 +76,7 @@ func dominates(a, b Point, x, y Dimension) bool {
 }
 
 // TradeOff writes an SVG picture of points, the front joined and labelled. It
-// returns an error when no point can be drawn.
+// returns an error when there is no point, or one that has no place on an axis.
 func TradeOff(w io.Writer, x, y Dimension, points []Point) error {
 	if len(points) == 0 {
 		return fmt.Errorf("drawing %s over %s: no point", y.Title, x.Title)
@@ -92,7 +92,9 @@ func TradeOff(w io.Writer, x, y Dimension, points []Point) error {
 		case q.Front:
 			g = 1
 		}
-		groups[g].add(q.X, q.Y)
+		if err := groups[g].addOn(x, y, q.X, q.Y); err != nil {
+			return err
+		}
 		if q.Front && q.Label != "" {
 			labels.XYs = append(labels.XYs, plotter.XY{X: q.X.Value, Y: q.Y.Value})
 			labels.Labels = append(labels.Labels, q.Label)
@@ -150,7 +152,9 @@ func Along(w io.Writer, axis string, y Dimension, xs []float64, ys []Estimate) e
 	line := make(plotter.XYs, len(xs))
 	for i := range xs {
 		ticks[i] = plot.Tick{Value: float64(i), Label: strconv.FormatFloat(xs[i], 'g', -1, 64)}
-		m.add(Estimate{Value: float64(i), Lo: math.NaN(), Hi: math.NaN()}, ys[i])
+		if err := m.addOn(Dimension{Title: axis}, y, Estimate{Value: float64(i), Lo: math.NaN(), Hi: math.NaN()}, ys[i]); err != nil {
+			return err
+		}
 		line[i] = plotter.XY{X: float64(i), Y: ys[i].Value}
 	}
 	p.X.Tick.Marker = plot.ConstantTicks(ticks)

@@ -73,6 +73,36 @@ func TestPicturesAreWellFormed(t *testing.T) {
 	}
 }
 
+// A picture that hangs or panics takes the whole report with it.
+func TestOddValues(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	log, linear := plot.Dimension{Title: "x", Log: true}, plot.Dimension{Title: "y"}
+	one := plot.Estimate{Value: 1, Lo: 0.5, Hi: 2}
+	for name, c := range map[string]struct {
+		x, y plot.Estimate
+		ok   bool
+	}{
+		"interval to 0":         {plot.Estimate{Value: 1, Lo: 0, Hi: 2}, one, true},
+		"interval below 0":      {plot.Estimate{Value: 1, Lo: -3, Hi: 2}, one, true},
+		"endless interval":      {plot.Estimate{Value: 1, Lo: 0.5, Hi: inf}, plot.Estimate{Value: 1, Lo: -inf, Hi: 2}, true},
+		"no interval":           {plot.Estimate{Value: 1, Lo: nan, Hi: nan}, plot.Estimate{Value: 0, Lo: nan, Hi: nan}, true},
+		"interval turned round": {plot.Estimate{Value: 1, Lo: 2, Hi: 0.5}, one, true},
+		"far apart":             {plot.Estimate{Value: 1, Lo: 1e-12, Hi: 1e12}, one, true},
+		"0 on a log axis":       {plot.Estimate{Value: 0, Lo: 0, Hi: 1}, one, false},
+		"below 0 on a log axis": {plot.Estimate{Value: -1, Lo: 0, Hi: 1}, one, false},
+		"not a number":          {one, plot.Estimate{Value: nan}, false},
+		"endless":               {one, plot.Estimate{Value: inf}, false},
+	} {
+		points := []plot.Point{{X: c.x, Y: c.y}, {X: one, Y: one}}
+		if err := plot.TradeOff(io.Discard, log, linear, points); (err == nil) != c.ok {
+			t.Errorf("trade-off, %s: %v", name, err)
+		}
+		if err := plot.Along(io.Discard, "bits", log, []float64{1, 2}, []plot.Estimate{one, c.x}); (err == nil) != (c.ok || c.x == one) {
+			t.Errorf("along, %s: %v", name, err)
+		}
+	}
+}
+
 func TestNothingToDraw(t *testing.T) {
 	if err := plot.TradeOff(io.Discard, plot.Dimension{}, plot.Dimension{}, nil); err == nil {
 		t.Error("a picture without a point is no error")

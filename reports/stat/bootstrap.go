@@ -48,6 +48,8 @@ func Bootstrap(xs []float64, statistic func([]float64) float64, r Resampling) In
 // numbers in [0, n), some several times, and must not keep the slice. The value
 // is that of all items once.
 //
+// One item has a value and no interval.
+//
 // BCa corrects bias and skew (Efron 1987) at the cost of n further calls for the
 // jackknife; it falls back to the percentile method where the correction is not
 // defined (all resamples alike).
@@ -62,6 +64,10 @@ func BootstrapItems(n int, statistic func(items []int) float64, r Resampling) In
 		all[i] = i
 	}
 	out.Value = statistic(all)
+	if n == 1 {
+		out.Level, out.Method = 0, NoInterval
+		return out
+	}
 	draws := resample(n, statistic, r)
 	if len(draws) == 0 {
 		return out

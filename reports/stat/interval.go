@@ -14,7 +14,7 @@ import (
 // Level is the level that was reached, which for order statistics differs from
 // the one asked for: six samples give a median interval at 0.969 for 0.95, five
 // can reach only 0.9375. Callers label a level below the one they asked for.
-// Value, Lo and Hi are NaN when N is 0.
+// Value, Lo and Hi are NaN when N is 0, Lo and Hi also where Method is NoInterval.
 type Interval struct {
 	Value  float64 `json:"value"`
 	Lo     float64 `json:"lo"`

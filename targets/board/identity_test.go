@@ -58,6 +58,39 @@ func TestABoardIsIdentifiedFromItsTrees(t *testing.T) {
 	}
 }
 
+// Figures of a virtual machine and of a laptop must not pass for a board's.
+func TestOtherMachines(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("procfs and sysfs are Linux's")
+	}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  Identity
+	}{
+		"laptop": {
+			map[string]string{"sys/class/dmi/id/product_name": "ThinkPad X1\n", "proc/cpuinfo": "processor : 0\nmodel name : Chip A\nflags : fpu sse2\n\n"},
+			Identity{Model: "ThinkPad X1", CPU: "Chip A"},
+		},
+		"guest": {
+			map[string]string{"proc/cpuinfo": "processor : 0\nmodel name : Chip A\nflags : fpu hypervisor sse2\n\n"},
+			Identity{CPU: "Chip A", Virtual: "vm"},
+		},
+		"board and DMI": {
+			map[string]string{"sys/firmware/devicetree/base/model": "Jetson\x00", "sys/class/dmi/id/product_name": "generic\n"},
+			Identity{Model: "Jetson"},
+		},
+		"unnamed": {
+			map[string]string{"proc/device-tree/model": "\x00", "sys/class/dmi/id/product_name": " \n"},
+			Identity{},
+		},
+	} {
+		id := Local(context.Background(), tree(t, c.files))
+		if got := (Identity{Model: id.Model, CPU: id.CPU, Virtual: id.Virtual}); got != c.want {
+			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
 func TestAMachineThatTellsNothingIsNoError(t *testing.T) {
 	id := Local(context.Background(), t.TempDir())
 	if id.OS != runtime.GOOS || id.Cores < 1 || id.TempC != nil {

@@ -122,7 +122,16 @@ func openZone(dir string, rail Rail) (zone, error) {
 	if z.last, err = readUint(z.path); err != nil {
 		return zone{}, fmt.Errorf("reading the energy of RAPL domain %s: %w", rail.Name, err)
 	}
-	return z, nil
+	return z, z.check(z.last)
+}
+
+// check refuses a reading beyond the counter's range, whose next turn would
+// come out as an absurd energy.
+func (z *zone) check(now uint64) error {
+	if now > z.wrapsAt {
+		return fmt.Errorf("reading the energy of RAPL domain %s: %d µJ are beyond its range of %d", z.rail.Name, now, z.wrapsAt)
+	}
+	return nil
 }
 
 // Source names the sensor in records.
@@ -157,6 +166,9 @@ func (r *RAPL) Read(dst []float64) error {
 		now, err := readUint(z.path)
 		if err != nil {
 			return fmt.Errorf("reading the energy of RAPL domain %s: %w", z.rail.Name, err)
+		}
+		if err := z.check(now); err != nil {
+			return err
 		}
 		z.sum += elapsed(z.last, now, z.wrapsAt)
 		z.last = now

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,6 +72,55 @@ func TestRAPLSumsPackagesOnlyAndSurvivesWrap(t *testing.T) {
 	}
 	if err := r.Read(make([]float64, 1)); err == nil {
 		t.Error("a short slice was accepted")
+	}
+}
+
+// A counter turns over within the hour at 70 W; each turn must count once.
+func TestElapsedOverATurn(t *testing.T) {
+	for _, c := range []struct{ before, after, wrapsAt, want uint64 }{
+		{5, 5, 100, 0},
+		{5, 8, 100, 3},
+		{98, 3, 100, 5},
+		{100, 0, 100, 0},
+		{1<<64 - 10, 5, 1<<64 - 1, 14},
+	} {
+		if got := elapsed(c.before, c.after, c.wrapsAt); got != c.want {
+			t.Errorf("from %d to %d of %d: %d µJ, want %d", c.before, c.after, c.wrapsAt, got, c.want)
+		}
+	}
+}
+
+// A range that the counter has left would turn one reading into 10¹³ J.
+func TestACounterBeyondItsRangeIsAnError(t *testing.T) {
+	files := server()
+	files[powercap+"intel-rapl:0/max_energy_range_uj"] = "1000\n"
+	if _, err := OpenRAPL(tree(t, files)); err == nil || !strings.Contains(err.Error(), "range of 1000") {
+		t.Errorf("opening: %v", err)
+	}
+	root := tree(t, server())
+	r, err := OpenRAPL(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, powercap, "intel-rapl:1/energy_uj"), []byte("262143328851"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Read(make([]float64, 4)); err == nil || !strings.Contains(err.Error(), "package-1") {
+		t.Errorf("reading: %v", err)
+	}
+}
+
+func TestALostCounterIsNamed(t *testing.T) {
+	root := tree(t, server())
+	r, err := OpenRAPL(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(root, powercap, "intel-rapl:2/energy_uj")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Read(make([]float64, 4)); err == nil || !strings.Contains(err.Error(), "psys") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,11 +27,15 @@ func (c *clock) Read(dst []float64) error {
 	return nil
 }
 
-func TestASamplerIntegratesWhatItPolls(t *testing.T) {
+// The energy of a window is what tops_per_w divides by.
+func TestASamplerIntegratesWhatItPolls(t *testing.T) { synctest.Test(t, integrates) }
+
+func integrates(t *testing.T) {
 	s, err := StartSampler(&clock{start: time.Now()}, 2*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(5 * time.Millisecond) // between two readings
 	from := time.Now()
 	time.Sleep(40 * time.Millisecond)
 	to := time.Now()
@@ -44,8 +49,8 @@ func TestASamplerIntegratesWhatItPolls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if math.Abs(w.Watts()-2) > 0.05 || math.Abs(w.RailJ[1]/w.Seconds-1) > 0.05 || w.Readings < 3 {
-		t.Errorf("got %.3f W, %.3f W, %d readings", w.Watts(), w.RailJ[1]/w.Seconds, w.Readings)
+	if math.Abs(w.Watts()-2) > 1e-9 || math.Abs(w.RailJ[1]/w.Seconds-1) > 1e-9 || w.Readings != 21 || w.Gaps != 0 {
+		t.Errorf("got %.3f W, %.3f W, %d readings, %d gaps", w.Watts(), w.RailJ[1]/w.Seconds, w.Readings, w.Gaps)
 	}
 	if _, err := s.Window(from, to.Add(time.Hour)); !errors.Is(err, ErrOutside) {
 		t.Errorf("a window beyond the readings gave %v", err)

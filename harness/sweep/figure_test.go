@@ -1,0 +1,272 @@
+package sweep
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-c6f48606/harness/harness/store"
+	"github.com/seed-c6f48606/harness/reports/stat"
+	"github.com/seed-c6f48606/harness/runners/wire"
+)
+
+// recorded is a run of one cell with these trials; each gets the cell's id, and
+// the repeat and times of its place.
+func recorded(trials ...wire.MeasureResult) *Record {
+	p := Reference()
+	p.Threads = []int{1}
+	axes := p.Cells()[0]
+	r := &Record{
+		Run: store.Run{
+			ID: "r", Model: "m", Dataset: "d", Commit: "c", State: store.Done,
+			Started: time.Unix(1000, 0), Ended: time.Unix(2000, 0),
+		},
+		Plan: p, Cells: []RecordedCell{{Cell: store.Cell{ID: axes.ID(), Artefact: "k"}, Axes: axes}},
+	}
+	for i, x := range trials {
+		r.Trials = append(r.Trials, store.Trial{
+			Cell: axes.ID(), Repeat: i, Started: time.Unix(1000+int64(i), 0), Ended: time.Unix(1001+int64(i), 0), Result: x,
+		})
+	}
+	return r
+}
+
+// timed is a valid trial of 200 samples around a median latency.
+func timed(ms float64) wire.MeasureResult {
+	m := wire.MeasureResult{
+		Verdict: wire.Valid, Batch: 1, WindowS: 2, Items: 200, Tokens: 3000, PeakRSSBytes: 5e6, ModelBytes: 4e6,
+		DenseMAC: 4e12, ExecutedMAC: 1e12, Env: wire.Environment{OS: "linux", CPU: "Chip", Tier: "avx2"},
+	}
+	for i := range 200 {
+		m.Samples = append(m.Samples, wire.Sample{LatencyMS: ms * (0.9005 + float64(i)/1000)})
+	}
+	return m
+}
+
+func with(m wire.MeasureResult, change func(*wire.MeasureResult)) wire.MeasureResult {
+	change(&m)
+	return m
+}
+
+// row returns the cell's one row of a metric.
+func row(t *testing.T, rows []stat.Row, metric string) stat.Row {
+	t.Helper()
+	i := slices.IndexFunc(rows, func(r stat.Row) bool { return r.Metric == metric })
+	if i < 0 {
+		t.Fatalf("no row of %s", metric)
+	}
+	if slices.ContainsFunc(rows[i+1:], func(r stat.Row) bool { return r.Metric == metric }) {
+		t.Fatalf("two rows of %s", metric)
+	}
+	return rows[i]
+}
+
+// figureOf prints a row's numbers, "-" for nil.
+func figureOf(r stat.Row) string {
+	text := func(v *float64) string {
+		if v == nil {
+			return "-"
+		}
+		return fmt.Sprintf("%.4g", *v)
+	}
+	return fmt.Sprintf("%s [%s, %s] n=%d", text(r.Value), text(r.Lo), text(r.Hi), r.N)
+}
+
+func warned(r stat.Row, text string) bool {
+	return slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, text) })
+}
+
+// Figures are medians over trials. The trials a user is told to distrust must
+// not move them.
+func TestOnlyValidTrialsEnter(t *testing.T) {
+	wrong := with(timed(1000), func(m *wire.MeasureResult) {
+		m.Verdict, m.PeakRSSBytes, m.Warnings = wire.Throttled, 9e9, []wire.Warning{{Code: "hot"}}
+	})
+	r := recorded(timed(3), wrong, timed(1), timed(4), wrong, timed(2), timed(5), timed(6))
+	r.Trials[2].Result.Warnings = []wire.Warning{{Code: "steal"}, {Code: "steal"}}
+	rows := r.Rows()
+	for metric, want := range map[string]string{
+		"latency_ms_p50":   "3.5 [1, 6] n=6",
+		"latency_ms_p90":   "3.779 [1.08, 6.478] n=6",
+		"throughput_per_s": "100 [100, 100] n=6",
+		"prefill_tok_s":    "1500 [1500, 1500] n=6",
+		"model_bytes":      "4e+06 [4e+06, 4e+06] n=6",
+		"peak_rss_bytes":   "5e+06 [5e+06, 5e+06] n=6",
+		"tops_nominal":     "4 [4, 4] n=6",
+		"tops_executed":    "1 [1, 1] n=6",
+		"decode_tok_s":     "- [-, -] n=0",
+		"gb_s":             "- [-, -] n=0",
+		"energy_j":         "- [-, -] n=0",
+		"f1_macro":         "- [-, -] n=0",
+		"skip_rate":        "- [-, -] n=0",
+	} {
+		if got := figureOf(row(t, rows, metric)); got != want {
+			t.Errorf("%s is %s, want %s", metric, got, want)
+		}
+	}
+	p50 := row(t, rows, "latency_ms_p50")
+	if diff := cmp.Diff([]string{"steal"}, p50.Warnings); diff != "" {
+		t.Errorf("warnings of valid trials, once each (-want +got):\n%s", diff)
+	}
+	p50.Metric, p50.Value, p50.Lo, p50.Hi = "", nil, nil, nil
+	want := stat.Row{
+		Run: "r", Cell: r.Cells[0].ID, Target: Local, Board: "Chip", Model: "m", Dataset: "d", Bits: 16, GroupSize: 32, Algorithm: "rtn",
+		RankRatio: 1, Batch: 1, Threads: 1, Tier: "avx2", Scenario: wire.SingleStream, Unit: "ms", N: 6, Verdict: "valid",
+		Warnings: []string{"steal"}, Time: time.Unix(1008, 0).UTC(), Commit: "c",
+	}
+	if diff := cmp.Diff(want, p50); diff != "" {
+		t.Errorf("what a row says of its run (-want +got):\n%s", diff)
+	}
+	for _, x := range rows {
+		if x.Value == nil && !warned(x, "unavailable: ") {
+			t.Errorf("%s has no value and does not say why: %q", x.Metric, x.Warnings)
+		}
+	}
+}
+
+// A cell whose trials all failed must be seen to have no figure, and why.
+func TestACellWithoutAValidTrial(t *testing.T) {
+	contended := with(timed(1), func(m *wire.MeasureResult) { m.Verdict = wire.Contended })
+	hot := with(timed(1), func(m *wire.MeasureResult) { m.Verdict, m.Energy = wire.Throttled, &wire.Energy{GrossJ: 1, WindowS: 1} })
+	measured := recorded(contended, hot, contended).Rows()
+	untried := recorded().Rows()
+	if len(measured) == 0 || len(measured) != len(untried) || len(measured) != len(recorded(timed(1)).Rows()) {
+		t.Fatalf("%d rows without a valid trial, %d without a trial: every metric needs its row", len(measured), len(untried))
+	}
+	for i, x := range measured {
+		if x.Value != nil || x.Lo != nil || x.Hi != nil || x.N != 0 {
+			t.Errorf("%s is %s", x.Metric, figureOf(x))
+		}
+		if x.Verdict != "contended" || untried[i].Verdict != "" {
+			t.Errorf("%s: verdict %q and %q, want the most frequent", x.Metric, x.Verdict, untried[i].Verdict)
+		}
+	}
+	if e := row(t, measured, "energy_j"); !warned(e, "no valid trial") {
+		t.Errorf("energy was read, but %q", e.Warnings)
+	}
+}
+
+// A lower level that is not labelled would be read as 95 %.
+func TestTheLevelOfAnIntervalIsLabelled(t *testing.T) {
+	for n, c := range map[int]struct{ figure, warning string }{
+		1: {"1 [-, -] n=1", "one trial: no interval"},
+		2: {"1.5 [1, 2] n=2", "interval at 50.0 %: 2 trials reach no more"},
+		5: {"3 [1, 5] n=5", "interval at 93.8 %"},
+		6: {"3.5 [1, 6] n=6", ""},
+		9: {"5 [2, 8] n=9", ""},
+	} {
+		var trials []wire.MeasureResult
+		for i := range n {
+			trials = append(trials, timed(float64(i+1)))
+		}
+		p50 := row(t, recorded(trials...).Rows(), "latency_ms_p50")
+		if got := figureOf(p50); got != c.figure {
+			t.Errorf("%d trials: %s, want %s", n, got, c.figure)
+		}
+		if c.warning == "" && len(p50.Warnings) > 0 || c.warning != "" && !warned(p50, c.warning) {
+			t.Errorf("%d trials: warnings %q, want %q", n, p50.Warnings, c.warning)
+		}
+	}
+}
+
+func TestTheTailOfFewSamplesIsLabelled(t *testing.T) {
+	few := with(timed(1), func(m *wire.MeasureResult) { m.Samples = m.Samples[:99] })
+	if p99 := row(t, recorded(timed(1), few).Rows(), "latency_ms_p99"); !warned(p99, "fewer than 100 samples") {
+		t.Errorf("p99 of 99 samples carries %q", p99.Warnings)
+	}
+	if p99 := row(t, recorded(timed(1), timed(1)).Rows(), "latency_ms_p99"); warned(p99, "samples") {
+		t.Errorf("p99 of 200 samples carries %q", p99.Warnings)
+	}
+}
+
+// An energy of 0 would crown every board without a sensor.
+func TestEnergy(t *testing.T) {
+	joules := func(gross float64, simulated bool) wire.MeasureResult {
+		return with(timed(1), func(m *wire.MeasureResult) {
+			m.Energy = &wire.Energy{Source: "rapl", GrossJ: gross, WindowS: 2, Simulated: simulated}
+		})
+	}
+	none := with(timed(1), func(m *wire.MeasureResult) { m.EnergyReason = "the kernel shows no RAPL package domain" })
+	for name, c := range map[string]struct {
+		trials             []wire.MeasureResult
+		joule, watt, terap string
+		warning            string
+	}{
+		"measured":          {[]wire.MeasureResult{joules(10, false), joules(20, false)}, "0.075 [0.05, 0.1] n=2", "7.5 [5, 10] n=2", "0.15 [0.1, 0.2] n=2", "50.0 %"},
+		"simulated":         {[]wire.MeasureResult{joules(10, true)}, "0.05 [-, -] n=1", "5 [-, -] n=1", "0.2 [-, -] n=1", "simulated"},
+		"no sensor":         {[]wire.MeasureResult{none, none}, "- [-, -] n=0", "- [-, -] n=0", "- [-, -] n=0", "unavailable: the kernel shows no RAPL"},
+		"no reason":         {[]wire.MeasureResult{timed(1)}, "- [-, -] n=0", "- [-, -] n=0", "- [-, -] n=0", "unavailable: no energy sensor was read"},
+		"in one of two":     {[]wire.MeasureResult{none, joules(10, false)}, "0.05 [-, -] n=1", "5 [-, -] n=1", "0.2 [-, -] n=1", "one trial"},
+		"a counter at rest": {[]wire.MeasureResult{joules(0, false)}, "- [-, -] n=0", "- [-, -] n=0", "- [-, -] n=0", "unavailable: the sensor counted nothing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows := recorded(c.trials...).Rows()
+			for metric, want := range map[string]string{"energy_j": c.joule, "power_w": c.watt, "tops_per_w": c.terap} {
+				x := row(t, rows, metric)
+				if got := figureOf(x); got != want {
+					t.Errorf("%s is %s, want %s", metric, got, want)
+				}
+				if !warned(x, c.warning) {
+					t.Errorf("%s carries %q, want %q", metric, x.Warnings, c.warning)
+				}
+			}
+		})
+	}
+}
+
+// All batches of an artefact share its quality; another threshold does not.
+func TestQualityRows(t *testing.T) {
+	hot := with(timed(1), func(m *wire.MeasureResult) { m.Warnings = []wire.Warning{{Code: "steal"}} })
+	r := recorded(hot)
+	second, third := r.Cells[0], r.Cells[0]
+	second.ID, second.Axes.Batch = "second", 4
+	third.ID, third.Axes.Threshold = "third", 0.5
+	r.Cells = append(r.Cells, second, third)
+	truth := []int{0, 1, 0, 1}
+	labels := []string{"a", "b"}
+	r.Qualities = []store.Quality{
+		{Subject: store.Reference, Result: wire.EvalResult{Labels: labels, Truth: truth, Predictions: truth, Items: 4}},
+		{Subject: "k", Result: wire.EvalResult{Labels: labels, Truth: truth, Predictions: []int{0, 1, 0, 0}, Items: 4}},
+		{Subject: "k", Threshold: 0.5, Result: wire.EvalResult{Labels: labels, Truth: truth, Predictions: []int{0, 0, 0, 0}, Items: 4, SkipRate: 0.3}},
+	}
+	rows := r.Rows()
+	of := func(cell, metric string) stat.Row {
+		i := slices.IndexFunc(rows, func(x stat.Row) bool { return x.Cell == cell && x.Metric == metric })
+		return rows[i]
+	}
+	first := r.Cells[0].ID
+	for _, cell := range []string{first, "second"} {
+		if v := of(cell, "accuracy").Value; v == nil || *v != 0.75 {
+			t.Errorf("accuracy of %s is %v, want 0.75", cell, v)
+		}
+		if w := of(cell, "accuracy").Warnings; len(w) > 0 {
+			t.Errorf("accuracy of %s carries the timing's warnings %q", cell, w)
+		}
+		if v := of(cell, "top1_agree").Value; v == nil || *v != 0.75 {
+			t.Errorf("agreement of %s is %v, want 0.75", cell, v)
+		}
+	}
+	third50 := []string{figureOf(of("third", "skip_rate")), figureOf(of(first, "skip_rate"))}
+	if diff := cmp.Diff([]string{"0.3 [-, -] n=4", "0 [-, -] n=4"}, third50); diff != "" {
+		t.Errorf("skip rates (-want +got):\n%s", diff)
+	}
+	if v := of("third", "accuracy").Value; v == nil || *v != 0.5 {
+		t.Errorf("accuracy at the threshold is %v, want 0.5", v)
+	}
+	if x := of(first, "perplexity"); x.Value != nil || !warned(x, "not evaluated") {
+		t.Errorf("perplexity is %s with %q", figureOf(x), x.Warnings)
+	}
+	for _, x := range rows {
+		if x.Value != nil && (math.IsNaN(*x.Value) || math.IsInf(*x.Value, 0)) {
+			t.Errorf("%s of %s is %g", x.Metric, x.Cell, *x.Value)
+		}
+	}
+	if diff := cmp.Diff(rows, r.Rows()); diff != "" {
+		t.Errorf("the same record gave other rows:\n%s", diff)
+	}
+}
