@@ -1,9 +1,11 @@
 package loader
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"unicode/utf8"
+	"strings"
 )
 
 // oosLabel is what CLINC150 calls utterances outside its 150 intents.
@@ -14,12 +16,18 @@ const oosLabel = "oos"
 // [text, label]. Without oos only the in-scope lists are taken: 150 classes.
 func readCLINC(name string, data []byte, oos bool) (train, val, test part, err error) {
 	fail := func(err error) (part, part, part, error) { return part{}, part{}, part{}, err }
-	if line := invalidUTF8(data); line > 0 {
-		return fail(fmt.Errorf("%s:%d: invalid UTF-8", name, line))
+	data = trimBOM(data)
+	if err := checkUTF8(name, data); err != nil {
+		return fail(err)
 	}
 	var lists map[string]json.RawMessage
 	if err := json.Unmarshal(data, &lists); err != nil {
-		return fail(fmt.Errorf("%s: reading CLINC150 json: %w", name, err))
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+			return fail(fmt.Errorf("%s:%d: reading CLINC150 json: %w", name, line, err))
+		}
+		return fail(fmt.Errorf("%s: not an object of lists: not the layout of CLINC150", name))
 	}
 	parts := [3]part{}
 	for i, split := range []string{"train", "val", "test"} {
@@ -46,11 +54,11 @@ func readCLINC(name string, data []byte, oos bool) (train, val, test part, err e
 func readPairs(raw json.RawMessage) ([]row, error) {
 	var pairs [][]string
 	if err := json.Unmarshal(raw, &pairs); err != nil {
-		return nil, err
+		return nil, errors.New("not a list of [text, label]")
 	}
 	rows := make([]row, len(pairs))
 	for i, p := range pairs {
-		if len(p) != 2 || p[0] == "" || p[1] == "" || !utf8.ValidString(p[0]) {
+		if len(p) != 2 || strings.TrimSpace(p[0]) == "" || strings.TrimSpace(p[1]) == "" {
 			return nil, fmt.Errorf("entry %d is not a pair of text and label", i+1)
 		}
 		rows[i] = row{text: p[0], label: p[1]}

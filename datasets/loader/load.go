@@ -1,8 +1,6 @@
 package loader
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +10,8 @@ import (
 )
 
 // Options says how to read a data set. The zero value reads published sets as
-// their papers use them and tables by the columns "text" and "label".
+// their papers use them and tables by the columns "text" and "label". An option
+// that a data set has no use for is refused, not ignored.
 type Options struct {
 	TextColumn  string // of a table; default the published column, else "text"
 	LabelColumn string // of a table; default the published column, else "label"
@@ -20,9 +19,6 @@ type Options struct {
 	OOS         bool   // CLINC150: with the out-of-scope class, 151 classes instead of 150
 	CacheDir    string // default Cache()
 }
-
-// maxFile bounds the files that are read into memory.
-const maxFile = 1 << 30
 
 // Load reads a data set. spec is one of
 //
@@ -48,10 +44,19 @@ func load(spec string, o Options) (*Set, error) {
 	if kind, path, ok := strings.Cut(spec, ":"); ok {
 		switch f := format(kind); f {
 		case formatCSV, formatTSV, formatJSONL:
+			if path == "" {
+				return nil, fmt.Errorf("no file named: write %s:PATH", f)
+			}
 			return loadTable(f, path, o)
 		}
 	}
 	if spec == "builtin" {
+		if o.OOS {
+			return nil, errors.New("--oos is CLINC150's choice; the built-in data always have their out-of-scope class")
+		}
+		if err := o.noTable("the built-in data are generated"); err != nil {
+			return nil, err
+		}
 		return loadBuiltin(), nil
 	}
 	if e, ok := Lookup(spec); ok {
@@ -59,7 +64,7 @@ func load(spec string, o Options) (*Set, error) {
 	}
 	info, err := os.Stat(spec)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no such file or folder, and not a known name (%s)", strings.Join(names(), ", "))
+		return nil, fmt.Errorf("no such file or folder, and not a known name (%s)%s", strings.Join(names(), ", "), nearest(spec, names()))
 	}
 	if err != nil {
 		return nil, err
@@ -73,6 +78,18 @@ func load(spec string, o Options) (*Set, error) {
 	return nil, fmt.Errorf("unknown kind of file: write csv:%s, tsv:%s or jsonl:%s, or name a CLINC150 .json", spec, spec, spec)
 }
 
+// noTable refuses the options that only a table has.
+func (o Options) noTable(why string) error {
+	for _, f := range []struct{ flag, value string }{
+		{"--text-column", o.TextColumn}, {"--label-column", o.LabelColumn}, {"--test-file", o.TestFile},
+	} {
+		if f.value != "" {
+			return fmt.Errorf("%s %s does not apply: %s, no table", f.flag, f.value, why)
+		}
+	}
+	return nil
+}
+
 func names() []string {
 	out := []string{"builtin"}
 	for _, e := range Catalog() {
@@ -82,22 +99,24 @@ func names() []string {
 }
 
 // loadFolder reads a folder as published: CLINC150's json, or train and test
-// tables of one extension. A folder with a catalogued name has that entry's
-// columns, licence and source.
+// tables of one extension.
 func loadFolder(dir string, o Options) (*Set, error) {
-	if path := filepath.Join(dir, "data_full.json"); exists(path) {
-		return loadCLINC(path, o)
-	}
-	if path := filepath.Join(dir, "data_small.json"); exists(path) {
-		return loadCLINC(path, o)
+	for _, name := range []string{"data_full.json", "data_small.json"} {
+		if path := filepath.Join(dir, name); exists(path) {
+			return loadCLINC(path, o)
+		}
 	}
 	for _, f := range []format{formatCSV, formatTSV, formatJSONL} {
 		train := filepath.Join(dir, "train."+string(f))
 		if !exists(train) {
 			continue
 		}
-		return loadTables(f, filepath.Base(filepath.Clean(dir)), [3]string{
-			train, optional(dir, f, "val", "valid", "validation", "dev"), testOr(o, optional(dir, f, "test")),
+		name := filepath.Base(dir)
+		if abs, err := filepath.Abs(dir); err == nil {
+			name = filepath.Base(abs) // the folder may be "."
+		}
+		return loadTables(f, name, [3]string{
+			train, optional(dir, f, "val", "valid", "validation", "dev"), first(o.TestFile, optional(dir, f, "test")),
 		}, o)
 	}
 	return nil, fmt.Errorf("%s: no data_full.json and no train.csv, train.tsv or train.jsonl in this folder", dir)
@@ -112,26 +131,17 @@ func optional(dir string, f format, stems ...string) string {
 	return ""
 }
 
-func testOr(o Options, path string) string {
-	if o.TestFile != "" {
-		return o.TestFile
-	}
-	return path
-}
-
-func exists(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.IsDir()
-}
-
 func loadTable(f format, path string, o Options) (*Set, error) {
-	base := filepath.Base(path)
-	return loadTables(f, strings.TrimSuffix(base, filepath.Ext(base)), [3]string{path, "", o.TestFile}, o)
+	return loadTables(f, stem(path), [3]string{path, "", o.TestFile}, o)
 }
 
-// loadTables reads train, val and test files ("" = none) of one format.
+// loadTables reads train, val and test files ("" = none). The published train
+// file of a catalogued set is known under any path and brings its columns,
+// source and licence; beside another test file the set gets a name of its own.
 func loadTables(f format, name string, paths [3]string, o Options) (*Set, error) {
-	sum := sha256.New()
+	if o.OOS {
+		return nil, errors.New("--oos is CLINC150's choice; a table has the classes of its label column")
+	}
 	var data [3][]byte
 	for i, path := range paths {
 		if path == "" {
@@ -141,59 +151,60 @@ func loadTables(f format, name string, paths [3]string, o Options) (*Set, error)
 		if data[i], err = readFile(path); err != nil {
 			return nil, err
 		}
-		sum.Write(data[i])
 	}
 	e := recognise(data[0])
-	c := columns{first(o.TextColumn, e.TextColumn, "text"), first(o.LabelColumn, e.LabelColumn, "label")}
+	published := columns{first(e.TextColumn, "text"), first(e.LabelColumn, "label")}
+	c := columns{first(o.TextColumn, published.text), first(o.LabelColumn, published.label)}
 	var parts [3]part
 	for i, path := range paths {
 		if path == "" {
 			continue
 		}
-		rows, err := readTable(path, formatOf(path, f), data[i], c)
+		kind := f
+		if i > 0 {
+			kind = formatOf(path, f)
+		}
+		rows, err := readTable(path, kind, data[i], c)
 		if err != nil {
 			return nil, err
 		}
 		if len(rows) == 0 {
-			return nil, fmt.Errorf("%s: empty data set: a header and no rows", path)
+			return nil, fmt.Errorf("%s: empty data set: no rows", path)
 		}
 		parts[i] = part{path, rows}
 	}
-	s, err := build(first(e.Name, name), parts[0], parts[1], parts[2])
+	if e.Name != "" {
+		name = e.Name
+		if data[2] != nil && (len(e.Files) < 2 || hashOf(data[2]) != e.Files[1].SHA256) {
+			name += "+" + stem(paths[2])
+		}
+	}
+	s, err := build(name, parts[0], parts[1], parts[2])
 	if err != nil {
 		return nil, err
 	}
-	s.Source, s.License = first(e.Source, paths[0]), e.License
-	s.Hash = hex.EncodeToString(sum.Sum(nil))
+	reading := ""
+	if c != published {
+		reading = fmt.Sprintf("columns %q %q", c.text, c.label)
+	}
+	s.Source, s.License, s.Hash = first(e.Source, paths[0]), e.License, fingerprint(data, reading)
 	return s, nil
 }
 
-// formatOf lets a test file be of another format than the train file when its
+// formatOf lets a second file be of another format than the train file when its
 // extension says so.
 func formatOf(path string, f format) format {
 	switch e := format(strings.TrimPrefix(filepath.Ext(path), ".")); e {
 	case formatCSV, formatTSV, formatJSONL:
-		if path != "" && e != f {
-			return e
-		}
+		return e
 	}
 	return f
 }
 
-// recognise returns the catalogue's entry whose train file these bytes are, else
-// an empty one, so that a published file is known under any path.
-func recognise(data []byte) Entry {
-	sum := sha256.Sum256(data)
-	hash := hex.EncodeToString(sum[:])
-	for _, e := range Catalog() {
-		if e.Files[0].SHA256 == hash {
-			return e
-		}
-	}
-	return Entry{}
-}
-
 func loadCLINC(path string, o Options) (*Set, error) {
+	if err := o.noTable("this is CLINC150's json with splits of its own"); err != nil {
+		return nil, err
+	}
 	data, err := readFile(path)
 	if err != nil {
 		return nil, err
@@ -203,27 +214,17 @@ func loadCLINC(path string, o Options) (*Set, error) {
 		return nil, err
 	}
 	e := recognise(data)
-	s, err := build(first(e.Name, strings.TrimSuffix(filepath.Base(path), ".json")), train, val, test)
+	s, err := build(first(e.Name, stem(path)), train, val, test)
 	if err != nil {
 		return nil, err
 	}
+	reading := ""
 	if o.OOS {
 		s.Name += "+" + oosLabel
+		reading = oosLabel
 	}
-	sum := sha256.Sum256(data)
-	s.Source, s.License, s.Hash = first(e.Source, path), e.License, hex.EncodeToString(sum[:])
+	s.Source, s.License, s.Hash = first(e.Source, path), e.License, fingerprint([3][]byte{data}, reading)
 	return s, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: %d bytes, more than the limit of %d", path, info.Size(), int64(maxFile))
-	}
-	return os.ReadFile(path)
 }
 
 func first(s ...string) string {

@@ -26,7 +26,7 @@ type Set struct {
 	Test    []Item
 	Source  string // where the data comes from
 	License string // SPDX name or a sentence; empty when unknown
-	Hash    string // SHA-256 of the files or, of the built-in set, of its lines
+	Hash    string // SHA-256 of what was read: of one file, of several files' hashes, of the built-in set's lines
 }
 
 // Split names a part of a set.
@@ -83,6 +83,10 @@ type part struct {
 	rows []row
 }
 
+// maxLabels tells a class column from one of free text or numbers, which would
+// take gigabytes for a confusion matrix before anything useful was said.
+const maxLabels = 4096
+
 // build gives labels their indices (sorted names of train) and checks that no
 // split is empty that should not be and no label is missing from train.
 func build(name string, train, val, test part) (*Set, error) {
@@ -97,25 +101,28 @@ func build(name string, train, val, test part) (*Set, error) {
 			s.Labels = append(s.Labels, r.label)
 		}
 	}
+	if len(s.Labels) > maxLabels {
+		return nil, fmt.Errorf("%s: %d different labels in %d rows, more than %d: choose the column of the classes with --label-column",
+			train.file, len(s.Labels), len(train.rows), maxLabels)
+	}
 	slices.Sort(s.Labels)
 	index := make(map[string]int, len(s.Labels))
 	for i, l := range s.Labels {
 		index[l] = i
 	}
 	var err error
-	if s.Train, err = number(train, index); err != nil {
-		return nil, err
-	}
-	if s.Val, err = number(val, index); err != nil {
-		return nil, err
-	}
-	if s.Test, err = number(test, index); err != nil {
-		return nil, err
+	for _, split := range []struct {
+		from part
+		to   *[]Item
+	}{{train, &s.Train}, {val, &s.Val}, {test, &s.Test}} {
+		if *split.to, err = number(split.from, s.Labels, index); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
 
-func number(p part, index map[string]int) ([]Item, error) {
+func number(p part, labels []string, index map[string]int) ([]Item, error) {
 	if len(p.rows) == 0 {
 		return nil, nil
 	}
@@ -123,8 +130,8 @@ func number(p part, index map[string]int) ([]Item, error) {
 	for i, r := range p.rows {
 		l, ok := index[r.label]
 		if !ok {
-			return nil, fmt.Errorf("%s: label %q does not occur in the train split, so no model can predict it; train has %d labels%s",
-				at(p.file, r.line), r.label, len(index), nearest(r.label, index))
+			return nil, fmt.Errorf("%s: label %s does not occur in the train split, so no model can predict it; train has %d labels%s",
+				at(p.file, r.line), quote(r.label), len(labels), nearest(r.label, labels))
 		}
 		items[i] = Item{Text: r.text, Label: l}
 	}
@@ -136,39 +143,4 @@ func at(file string, line int) string {
 		return fmt.Sprintf("%s:%d", file, line)
 	}
 	return file
-}
-
-// nearest suggests the label of train that differs least, when one is close.
-func nearest(label string, index map[string]int) string {
-	best, dist := "", 4
-	for l := range index {
-		if d := distance(label, l); d < dist || (d == dist && best != "" && l < best) {
-			best, dist = l, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (nearest: %q)", best)
-}
-
-// distance is the edit distance of two short strings.
-func distance(a, b string) int {
-	prev := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := range len(a) {
-		diagonal := prev[0]
-		prev[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = prev[j+1]
-			prev[j+1] = min(cost, prev[j]+1, prev[j+1]+1)
-		}
-	}
-	return prev[len(b)]
 }

@@ -1,7 +1,6 @@
 package loader
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // format is a kind of table file.
@@ -29,9 +27,12 @@ type columns struct{ text, label string }
 // tsv (no quoting: a tab always ends a field) or jsonl (one object a line) file.
 // The first line of csv and tsv is the header. Rows with an empty text are refused.
 func readTable(name string, f format, data []byte, c columns) ([]row, error) {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if line := invalidUTF8(data); line > 0 {
-		return nil, fmt.Errorf("%s:%d: invalid UTF-8: convert the file first, for example iconv -f GB18030 -t UTF-8", name, line)
+	data = trimBOM(data)
+	if err := checkUTF8(name, data); err != nil {
+		return nil, err
+	}
+	if c.text == c.label {
+		return nil, fmt.Errorf("%s: column %s cannot be both text and label; choose with --text-column and --label-column", name, quote(c.text))
 	}
 	var rows []row
 	var err error
@@ -52,26 +53,11 @@ func readTable(name string, f format, data []byte, c columns) ([]row, error) {
 		if strings.TrimSpace(r.text) == "" {
 			return nil, fmt.Errorf("%s:%d: empty text", name, r.line)
 		}
-		if r.label == "" {
+		if strings.TrimSpace(r.label) == "" {
 			return nil, fmt.Errorf("%s:%d: empty label", name, r.line)
 		}
 	}
 	return rows, nil
-}
-
-// invalidUTF8 returns the first line that is not UTF-8, 0 for none.
-func invalidUTF8(data []byte) int {
-	if utf8.Valid(data) {
-		return 0
-	}
-	line := 1
-	for l := range bytes.Lines(data) {
-		if !utf8.Valid(l) {
-			return line
-		}
-		line++
-	}
-	return line
 }
 
 func readCSV(name string, data []byte, c columns) ([]row, error) {
@@ -79,27 +65,49 @@ func readCSV(name string, data []byte, c columns) ([]row, error) {
 	r.ReuseRecord = true
 	header, err := r.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: empty file: no header", name)
+		return nil, noHeader(name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: reading csv header: %w", name, err)
+		return nil, csvError(name, err, nil, 0)
 	}
 	ti, li, err := find(name, header, c)
 	if err != nil {
 		return nil, err
 	}
 	var rows []row
+	width := len(header)
 	for {
 		rec, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: reading csv: %w", name, err)
+			return nil, csvError(name, err, rec, width)
 		}
 		line, _ := r.FieldPos(0)
 		rows = append(rows, row{strings.Clone(rec[ti]), strings.Clone(rec[li]), line})
 	}
+}
+
+// csvError puts the line where an editor finds it: before the message.
+func csvError(name string, err error, rec []string, width int) error {
+	var parse *csv.ParseError
+	if !errors.As(err, &parse) {
+		return fmt.Errorf("%s: reading csv: %w", name, err)
+	}
+	switch {
+	case errors.Is(err, csv.ErrFieldCount):
+		return ragged(name, parse.StartLine, len(rec), width, "; a comma inside a text needs quotes around the text")
+	case parse.StartLine != parse.Line:
+		return fmt.Errorf("%s:%d: reading csv: %w (the record goes on to line %d)", name, parse.StartLine, parse.Err, parse.Line)
+	}
+	return fmt.Errorf("%s:%d: reading csv: column %d: %w", name, parse.Line, parse.Column, parse.Err)
+}
+
+func noHeader(name string) error { return fmt.Errorf("%s: empty data set: no header", name) }
+
+func ragged(name string, line, have, want int, mend string) error {
+	return fmt.Errorf("%s:%d: %d fields, the header has %d%s", name, line, have, want, mend)
 }
 
 func readTSV(name string, data []byte, c columns) ([]row, error) {
@@ -107,12 +115,12 @@ func readTSV(name string, data []byte, c columns) ([]row, error) {
 	ti, li, width, line := 0, 0, 0, 0
 	for raw := range bytes.Lines(data) {
 		line++
-		text := strings.TrimRight(string(raw), "\r\n")
-		if text == "" && line > 1 {
+		text := string(bytes.TrimSuffix(bytes.TrimSuffix(raw, []byte("\n")), []byte("\r")))
+		if text == "" {
 			continue
 		}
 		fields := strings.Split(text, "\t")
-		if line == 1 {
+		if width == 0 {
 			var err error
 			if ti, li, err = find(name, fields, c); err != nil {
 				return nil, err
@@ -121,58 +129,66 @@ func readTSV(name string, data []byte, c columns) ([]row, error) {
 			continue
 		}
 		if len(fields) != width {
-			return nil, fmt.Errorf("%s:%d: %d fields, the header has %d", name, line, len(fields), width)
+			return nil, ragged(name, line, len(fields), width, "")
 		}
 		rows = append(rows, row{fields[ti], fields[li], line})
 	}
-	if line == 0 {
-		return nil, fmt.Errorf("%s: empty file: no header", name)
+	if width == 0 {
+		return nil, noHeader(name)
 	}
 	return rows, nil
 }
 
 func readJSONL(name string, data []byte, c columns) ([]row, error) {
 	var rows []row
-	in := bufio.NewReader(bytes.NewReader(data))
-	for line := 1; ; line++ {
-		raw, err := in.ReadBytes('\n')
-		if text := bytes.TrimSpace(raw); len(text) > 0 {
-			var object map[string]any
-			if err := json.Unmarshal(text, &object); err != nil {
-				return nil, fmt.Errorf("%s:%d: reading jsonl: %w", name, line, err)
-			}
-			r := row{line: line}
-			if r.text, err = field(name, line, object, c.text); err != nil {
-				return nil, err
-			}
-			if r.label, err = field(name, line, object, c.label); err != nil {
-				return nil, err
-			}
-			rows = append(rows, r)
+	line := 0
+	for raw := range bytes.Lines(data) {
+		line++
+		text := bytes.TrimSpace(raw)
+		if len(text) == 0 {
+			continue
 		}
-		if err != nil {
-			return rows, nil
+		if text[0] != '{' {
+			return nil, fmt.Errorf("%s:%d: not a JSON object: each line is one, such as {%q: …, %q: …}", name, line, c.text, c.label)
 		}
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(text, &object); err != nil {
+			return nil, fmt.Errorf("%s:%d: reading jsonl: %w", name, line, err)
+		}
+		r := row{line: line}
+		var err error
+		if r.text, err = field(name, line, object, c.text); err != nil {
+			return nil, err
+		}
+		if r.label, err = field(name, line, object, c.label); err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
 	}
+	return rows, nil
 }
 
-// field returns a string, or a number or truth value as it is written.
-func field(name string, line int, object map[string]any, key string) (string, error) {
-	switch v := object[key].(type) {
-	case string:
-		return v, nil
-	case float64, bool:
-		return fmt.Sprint(v), nil
-	case nil:
+// field returns a string, or a number or truth value as it is written: a label
+// may be a number too long for a float.
+func field(name string, line int, object map[string]json.RawMessage, key string) (string, error) {
+	raw, ok := object[key]
+	if !ok {
 		keys := make([]string, 0, len(object))
 		for k := range object {
 			keys = append(keys, k)
 		}
 		slices.Sort(keys)
 		return "", fmt.Errorf("%s:%d: %w", name, line, unknownColumn(key, keys))
-	default:
-		return "", fmt.Errorf("%s:%d: column %q holds a list or an object, not a text", name, line, key)
 	}
+	switch raw[0] {
+	case '"':
+		var s string
+		err := json.Unmarshal(raw, &s)
+		return s, err
+	case '{', '[', 'n':
+		return "", fmt.Errorf("%s:%d: column %s holds a list, an object or null, not a text", name, line, quote(key))
+	}
+	return string(raw), nil
 }
 
 func find(name string, header []string, c columns) (text, label int, err error) {
@@ -186,5 +202,6 @@ func find(name string, header []string, c columns) (text, label int, err error) 
 }
 
 func unknownColumn(want string, have []string) error {
-	return fmt.Errorf("no column %q: the columns are %s; choose with --text-column and --label-column", want, strings.Join(have, ", "))
+	return fmt.Errorf("no column %s: the columns are %s%s; choose with --text-column and --label-column",
+		quote(want), quoted(have), nearest(want, have))
 }

@@ -7,6 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/seed-c6f48606/harness/datasets/builtin"
 )
 
 // HashError reports a file whose bytes are not the published ones.
@@ -19,14 +22,18 @@ func (e *HashError) Error() string {
 }
 
 // Verify finds a catalogued data set and compares every file's SHA-256 with the
-// published one. It returns the folder it found; a mismatch is a *HashError.
+// published one. It returns the folder it found, "" for the built-in set, which
+// it generates anew; a mismatch is a *HashError.
 func Verify(name, cacheDir string) (string, error) {
 	if name == "builtin" {
+		if got := builtin.Generate().Hash(); got != builtin.SHA256 {
+			return "", &HashError{File: "the built-in data set", Want: builtin.SHA256, Got: got}
+		}
 		return "", nil
 	}
 	e, ok := Lookup(name)
 	if !ok {
-		return "", fmt.Errorf("verifying data set: unknown name %q", name)
+		return "", fmt.Errorf("verifying data set: unknown name %q%s; known are %s", name, nearest(name, names()), strings.Join(names(), ", "))
 	}
 	dir, err := Locate(e, cacheDir)
 	if err != nil {

@@ -20,7 +20,7 @@ type Baseline struct {
 }
 
 // BaselineOptions are the training constants; the zero value is the floor of
-// the published figures: 15 epochs of AdaGrad, seed 1.
+// the reference figures: 15 epochs of AdaGrad, seed 1.
 type BaselineOptions struct {
 	Epochs int     // default 15
 	Rate   float64 // default 0.25
@@ -29,7 +29,7 @@ type BaselineOptions struct {
 
 // initialSquare starts AdaGrad's sums of squared gradients, so that the first
 // step on a rare feature is not a full one. With the rate it is the setting that
-// reproduces the published floors on four data sets.
+// reproduces reference floors on four data sets.
 const initialSquare = 0.1
 
 // term is one feature of a text: its number and its TF-IDF weight.

@@ -1,6 +1,5 @@
-// Package score measures quality: confusion, F1, accuracy, perplexity,
-// divergence from a reference model, and the bag-of-words baseline beside which
-// every figure is printed.
+// Package score measures the quality of a classifier: confusion, F1 and accuracy,
+// and the bag-of-words baseline beside which every figure is printed.
 package score
 
 import (

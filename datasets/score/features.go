@@ -35,8 +35,9 @@ func Tokens(text string) (tokens []string, han []bool) {
 
 // Features returns the baseline's features of a text, with repeats: word uni-
 // and bigrams of alphabetic text, character 1–3-grams of Chinese. Mixed text has
-// both; a word bigram may pair a word with the character beside it, while longer
-// n-grams stay within a run of Han characters.
+// both; a bigram may pair a word with the character beside it, while trigrams are
+// of Han characters alone. Punctuation parts tokens and is no token itself, so
+// n-grams reach across it.
 func Features(text string) []string {
 	tokens, han := Tokens(text)
 	out := make([]string, 0, 3*len(tokens))
