@@ -58,7 +58,7 @@ generate: ## committed generated assembly
 	$(GO) generate ./kernels/...
 
 golden: ## rewrite golden files of tests
-	$(GO) test ./reports/... ./harness/... -update
+	$(GO) test ./harness -run "Scripts|RunTable" -update
 
 builtin-model: ## train the built-in model from the committed recipe and seed (two cores: under an hour)
 	$(GO) run ./harness train --dataset builtin --seed 1 --out datasets/builtin/models/service-nano
