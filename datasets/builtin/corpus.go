@@ -73,7 +73,7 @@ func generate(d difficulty) *Corpus {
 
 // SHA256 is the Hash of what Generate returns. A model's card names it, so another
 // one makes the shipped models' figures those of other data.
-const SHA256 = "56f85149864571ee70a75fffd7340a08a84eb1d0c5e01681881eff17673484b7"
+const SHA256 = "b3fc470f041307d7a9298d44ce118ff78fb29118e8562560f9e4beb645b17857"
 
 // Hash is the SHA-256 of the corpus as lines "split, tab, label, tab, text".
 func (c *Corpus) Hash() string {
