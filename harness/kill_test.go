@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -49,7 +50,7 @@ func TestKill(t *testing.T) {
 		s := &sitting{t: t, dir: dir, store: filepath.Join(dir, fmt.Sprintf("run%d.db", n)), rng: rng}
 		s.begin = []string{
 			"sweep", "--dataset", "csv:" + train, "--test-file", test, "--bits", "16,8", "--batch", "1,4", "--threshold", "0,.5",
-			"--repeats", "3", "--retries", "50", "--window", "60ms", "--warmup-limit", "300ms", "--energy=false",
+			"--repeats", "3", "--retries", strconv.Itoa(killRetries), "--window", "60ms", "--warmup-limit", "300ms", "--energy=false",
 			"--store", s.store, "--report", filepath.Join(dir, "report.html"),
 		}
 		for finished := false; !finished; {
@@ -68,6 +69,9 @@ func TestKill(t *testing.T) {
 	}
 	t.Logf("seed %d: %d kills: %v", seed, done, count)
 }
+
+// killRetries are the further attempts of a trial that was not valid.
+const killRetries = 1
 
 // writeSample writes a small part of the built-in data as csv files, so that a
 // sweep spends its time in trials.
@@ -160,7 +164,8 @@ func (s *sitting) sit(who string) (finished, hit bool) {
 
 // ended says whether a controller that was left alone finished its run.
 func (s *sitting) ended(err error, printed string) bool {
-	if err != nil {
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == exitNoValid) { // which a busy machine makes of the best sweep
 		s.t.Fatalf("a sweep ended by %v; it printed:\n%s", err, printed)
 	}
 	s.compare()
@@ -226,37 +231,45 @@ func (s *sitting) compare() {
 	s.known = now
 }
 
-// check fails unless every slot of the finished run has exactly one valid trial,
-// whole, with attempts numbered without a gap.
+// check fails unless every slot of the finished run was measured as often as it
+// should: once, if that was valid, and else until an attempt was valid or the
+// retries were used up; with attempts numbered without a gap, and every valid
+// trial whole.
 func (s *sitting) check(slots int) {
 	type slot struct {
 		cell   string
 		repeat int
 	}
-	attempts, valid := map[slot][]int{}, map[slot]int{}
+	attempts := map[slot][]store.Trial{}
 	for _, t := range s.trials() {
 		at := slot{t.Cell, t.Repeat}
-		attempts[at] = append(attempts[at], t.Attempt)
-		if t.Result.Verdict == wire.Valid {
-			valid[at]++
-			if n := len(t.Result.Samples); n == 0 || t.Result.Items == 0 || t.Result.WindowS <= 0 {
-				s.t.Errorf("trial %v is valid and incomplete: %d samples, %d items, %g s", at, n, t.Result.Items, t.Result.WindowS)
-			}
-		}
+		attempts[at] = append(attempts[at], t)
 	}
 	if len(attempts) != slots {
 		s.t.Errorf("%d slots have trials, want %d", len(attempts), slots)
 	}
-	for at, as := range attempts {
-		slices.Sort(as)
-		for i, a := range as {
-			if a != i {
-				s.t.Errorf("attempts of %v are %v, want 0 to %d once each", at, as, len(as)-1)
-				break
+	for at, ts := range attempts {
+		slices.SortFunc(ts, func(a, b store.Trial) int { return a.Attempt - b.Attempt })
+		invalid := 0
+		for i, t := range ts {
+			if t.Attempt != i {
+				s.t.Errorf("slot %v: attempt %d is stored in place %d", at, t.Attempt, i)
+			}
+			switch t.Result.Verdict {
+			case wire.Valid:
+				if i != len(ts)-1 {
+					s.t.Errorf("slot %v was measured again after its valid attempt %d", at, i)
+				}
+				if n := len(t.Result.Samples); n == 0 || t.Result.Items == 0 || t.Result.WindowS <= 0 {
+					s.t.Errorf("slot %v: the valid trial is incomplete: %d samples, %d items, %g s", at, n, t.Result.Items, t.Result.WindowS)
+				}
+			case wire.Faulted:
+			default:
+				invalid++
 			}
 		}
-		if valid[at] != 1 {
-			s.t.Errorf("slot %v has %d valid trials, want 1", at, valid[at])
+		if last := ts[len(ts)-1]; last.Result.Verdict != wire.Valid && invalid != killRetries+1 {
+			s.t.Errorf("slot %v ended with %d invalid attempts of %d and none valid", at, invalid, killRetries+1)
 		}
 	}
 }

@@ -12,6 +12,10 @@ func (t *Tokenizer) Encode(text string) []int32 { return t.AppendEncode(nil, tex
 
 // AppendEncode is Encode into a slice that the caller can use again.
 func (t *Tokenizer) AppendEncode(dst []int32, text string) []int32 {
+	return t.appendEncode(dst, text, sampling{})
+}
+
+func (t *Tokenizer) appendEncode(dst []int32, text string, s sampling) []int32 {
 	if text == "" {
 		return dst
 	}
@@ -21,7 +25,7 @@ func (t *Tokenizer) AppendEncode(dst []int32, text string) []int32 {
 	}
 	m := mergers.Get().(*merger)
 	defer mergers.Put(m)
-	m.t = t
+	m.t, m.sampling = t, s
 	for len(text) > 0 {
 		n := len(text)
 		if !t.crossing {
@@ -30,7 +34,7 @@ func (t *Tokenizer) AppendEncode(dst []int32, text string) []int32 {
 		dst = m.word(dst, text[:n])
 		text = text[n:]
 	}
-	m.t, m.text = nil, ""
+	m.t, m.text, m.sampling = nil, "", sampling{}
 	return dst
 }
 
@@ -97,6 +101,12 @@ func (t *Tokenizer) appendPiece(dst []int32, text string) []int32 {
 	if id, ok := t.lookup[text]; ok {
 		return append(dst, id)
 	}
+	return t.appendBytes(dst, text)
+}
+
+// appendBytes appends the ids of a text's bytes, or one unknown where the
+// vocabulary lacks one of them.
+func (t *Tokenizer) appendBytes(dst []int32, text string) []int32 {
 	if t.unknown >= 0 {
 		for i := range len(text) {
 			if t.bytes[text[i]] < 0 {

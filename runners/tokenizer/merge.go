@@ -31,11 +31,18 @@ type candidate struct {
 
 // merger encodes one word at a time. Its slices are reused.
 type merger struct {
-	t       *Tokenizer
-	text    string
-	symbols []symbol
-	heap    []candidate
-	split   map[string][2]string // how an unused piece came about
+	t        *Tokenizer
+	text     string
+	symbols  []symbol
+	heap     []candidate
+	split    map[string][2]string // how an unused piece came about
+	sampling                      // of merges and characters, the zero value in Encode
+}
+
+// sampling leaves out what a vocabulary knows; nil = nothing.
+type sampling struct {
+	merge func() bool // true leaves a merge out
+	char  func() bool // true spells a character beyond ASCII in bytes
 }
 
 // word appends the ids of text, which holds no complete word boundary.
@@ -72,7 +79,12 @@ func (m *merger) word(dst []int32, text string) []int32 {
 	}
 	for i := int32(0); i >= 0; i = m.symbols[i].next {
 		s := &m.symbols[i]
-		dst = m.appendUsed(dst, text[s.start:s.end])
+		piece := text[s.start:s.end]
+		if m.char != nil && len(piece) > 1 && piece != space && runeLen(piece) == len(piece) && m.char() {
+			dst = m.t.appendBytes(dst, piece)
+			continue
+		}
+		dst = m.appendUsed(dst, piece)
 	}
 	return dst
 }
@@ -87,7 +99,7 @@ func (m *merger) pair(i int32) {
 	if a.next < 0 || a.frozen || m.symbols[a.next].frozen {
 		return
 	}
-	if id, ok := m.t.lookup[m.text[a.start:m.symbols[a.next].end]]; ok {
+	if id, ok := m.t.lookup[m.text[a.start:m.symbols[a.next].end]]; ok && (m.merge == nil || !m.merge()) {
 		a.mergeable, a.score = true, m.t.pieces[id].Score
 	}
 }

@@ -12,6 +12,31 @@ type example struct {
 	label  int
 }
 
+// noise is what the input of a step has in place of some of its tokens, or
+// between them, never before or instead of the first. The language-model targets
+// stay what the text says.
+type noise struct {
+	blankID int32
+	blank   float64 // share blanked
+	any     float64 // share replaced by any token from first on
+	insert  float64 // chance of any token from first on before one
+	first   int32
+	vocab   int32
+}
+
+// token returns what the input has for id.
+func (n noise) token(id int32, s *stream) int32 {
+	switch r := s.float(); {
+	case r < n.blank:
+		return n.blankID
+	case r < n.blank+n.any:
+		return n.random(s)
+	}
+	return id
+}
+
+func (n noise) random(s *stream) int32 { return n.first + int32(s.float()*float64(n.vocab-n.first)) }
+
 // epochOrder cuts the examples into batches: shuffled, then within windows of
 // bucket batches sorted by length, so that the shards of a batch carry alike
 // work, then the batches shuffled again.
@@ -40,10 +65,8 @@ func batchCount(examples, batch, bucket int) int {
 }
 
 // shardBatch deals the examples of a batch to shards, longest first to the
-// least loaded, and fills each shard's input. Tokens other than the first are
-// blanked with probability blank; the language-model targets stay what the
-// text says. It returns the number of targets.
-func shardBatch(shards []*sequences, examples []example, batch []int, blankID int32, blank float64, streams []stream) int {
+// least loaded, and fills each shard's input. It returns the number of targets.
+func shardBatch(shards []*sequences, examples []example, batch []int, n noise, streams []stream) int {
 	order := slices.Clone(batch)
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Compare(len(examples[b].tokens), len(examples[a].tokens))
@@ -51,7 +74,6 @@ func shardBatch(shards []*sequences, examples []example, batch []int, blankID in
 	for _, s := range shards {
 		s.reset()
 	}
-	targets := 0
 	for _, i := range order {
 		least := 0
 		for j, s := range shards {
@@ -59,17 +81,27 @@ func shardBatch(shards []*sequences, examples []example, batch []int, blankID in
 				least = j
 			}
 		}
-		shards[least].add(examples[i], blankID, blank, &streams[least])
-		targets += len(examples[i].tokens) - 1
+		shards[least].add(examples[i], n, &streams[least])
+	}
+	targets := 0
+	for _, s := range shards {
+		for _, t := range s.target {
+			if t >= 0 {
+				targets++
+			}
+		}
 	}
 	return targets
 }
 
-// add appends an example.
-func (b *sequences) add(e example, blankID int32, blank float64, s *stream) {
+// add appends an example, with noise where s is not nil.
+func (b *sequences) add(e example, n noise, s *stream) {
 	for i, id := range e.tokens {
-		if i > 0 && blank > 0 && s.float() < blank {
-			id = blankID
+		if i > 0 && s != nil {
+			if n.insert > 0 && s.float() < n.insert {
+				b.tokens, b.target = append(b.tokens, n.random(s)), append(b.target, id)
+			}
+			id = n.token(id, s)
 		}
 		b.tokens = append(b.tokens, id)
 		next := int32(-1)

@@ -5,12 +5,30 @@ import (
 	"math/rand/v2"
 
 	"github.com/seed-c6f48606/harness/datasets/loader"
+	"github.com/seed-c6f48606/harness/runners/tokenizer"
 )
 
-// corpus is a data set as token sequences.
+// corpus is a data set as token sequences. texts are those of train.
 type corpus struct {
 	train, val, test []example
+	texts            []string
 }
+
+// resample spells the train split anew for an epoch, with a share of the
+// vocabulary's merges left out and a share of characters spelled in bytes.
+func (c *corpus) resample(tok *tokenizer.Tokenizer, r Recipe, seed uint64, epoch int) {
+	if r.MergeDropout == 0 && r.CharDropout == 0 {
+		return
+	}
+	for i, text := range c.texts {
+		s := newStream(seed, uint64(epoch)<<32|uint64(i), mergeStream)
+		c.train[i].tokens = tok.SampleSequence(text, r.MaxTokens,
+			func() bool { return s.float() < r.MergeDropout }, func() bool { return s.float() < r.CharDropout })
+	}
+}
+
+// mergeStream keeps the spellings' random numbers apart from those of shards.
+const mergeStream = 1 << 40
 
 // checkSet refuses a set that nothing can be learnt from.
 func checkSet(set *loader.Set) error {
@@ -53,11 +71,14 @@ func encodeSet(set *loader.Set, encode func(string) []int32, holdout float64, se
 		return out
 	}
 	c := corpus{train: list(set.Train), val: list(set.Val), test: list(set.Test)}
+	for _, item := range set.Train {
+		c.texts = append(c.texts, item.Text)
+	}
 	if len(c.val) > 0 || holdout == 0 {
 		return c
 	}
-	all := c.train
-	c.train = nil
+	all, texts := c.train, c.texts
+	c.train, c.texts = nil, nil
 	rng := rand.New(rand.NewPCG(seed, 0x7a11d))
 	seen, taken := make([]float64, len(set.Labels)), make([]float64, len(set.Labels))
 	for _, i := range rng.Perm(len(all)) {
@@ -67,7 +88,7 @@ func encodeSet(set *loader.Set, encode func(string) []int32, holdout float64, se
 			taken[e.label]++
 			c.val = append(c.val, e)
 		} else {
-			c.train = append(c.train, e)
+			c.train, c.texts = append(c.train, e), append(c.texts, texts[i])
 		}
 	}
 	return c

@@ -16,7 +16,8 @@ type Recipe struct {
 	Name string `yaml:"name" json:"name"`
 
 	// Architecture.
-	Vocab     int     `yaml:"vocab" json:"vocab"` // at most; a small text may yield fewer
+	Vocab     int     `yaml:"vocab" json:"vocab"`         // at most; a small text may yield fewer
+	HanChars  int     `yaml:"han_chars" json:"han_chars"` // ideographs in a token, at most
 	Layers    int     `yaml:"layers" json:"layers"`
 	Hidden    int     `yaml:"hidden" json:"hidden"`
 	FFN       int     `yaml:"ffn" json:"ffn"`
@@ -48,6 +49,10 @@ type Recipe struct {
 	HeadDropout    float64 `yaml:"head_dropout" json:"head_dropout"`
 	BlockDropout   float64 `yaml:"block_dropout" json:"block_dropout"` // attention block of a sequence
 	TokenDropout   float64 `yaml:"token_dropout" json:"token_dropout"` // input tokens blanked
+	TokenNoise     float64 `yaml:"token_noise" json:"token_noise"`     // input tokens replaced by any of the vocabulary
+	TokenInsert    float64 `yaml:"token_insert" json:"token_insert"`   // chance of any token of the vocabulary before an input token
+	MergeDropout   float64 `yaml:"merge_dropout" json:"merge_dropout"` // byte-pair merges left out, anew every epoch
+	CharDropout    float64 `yaml:"char_dropout" json:"char_dropout"`   // unmerged characters spelled in bytes, anew every epoch
 	LabelSmoothing float64 `yaml:"label_smoothing" json:"label_smoothing"`
 	PrefixWeight   float64 `yaml:"prefix_weight" json:"prefix_weight"` // class loss read from cut-off texts beside the whole
 	LMWeight       float64 `yaml:"lm_weight" json:"lm_weight"`         // language-model loss beside the class loss
@@ -108,6 +113,7 @@ func (r Recipe) Validate() error {
 	}
 	for _, c := range []whole{
 		{"vocab", r.Vocab, 320, 1 << 17},
+		{"han_chars", r.HanChars, 1, 16},
 		{"layers", r.Layers, 1, 64},
 		{"hidden", r.Hidden, 8, 4096},
 		{"ffn", r.FFN, 8, 16384},
@@ -151,6 +157,10 @@ func (r Recipe) Validate() error {
 		{"head_dropout", r.HeadDropout, 0, .9},
 		{"block_dropout", r.BlockDropout, 0, .9},
 		{"token_dropout", r.TokenDropout, 0, .9},
+		{"token_noise", r.TokenNoise, 0, .9},
+		{"token_insert", r.TokenInsert, 0, .9},
+		{"merge_dropout", r.MergeDropout, 0, .9},
+		{"char_dropout", r.CharDropout, 0, .9},
 		{"label_smoothing", r.LabelSmoothing, 0, .9},
 		{"prefix_weight", r.PrefixWeight, 0, 100},
 		{"lm_weight", r.LMWeight, 0, 100},

@@ -107,7 +107,7 @@ func Run(ctx context.Context, set *loader.Set, recipe Recipe, o Options) (Result
 			return Result{}, err
 		}
 	}
-	s := sitting{trainer: t, corpus: c, perEpoch: perEpoch, path: path, data: set.Hash, every: o.CheckpointEvery, report: report}
+	s := sitting{trainer: t, corpus: c, tok: tok, perEpoch: perEpoch, path: path, data: set.Hash, every: o.CheckpointEvery, report: report}
 	if err := s.run(ctx); err != nil {
 		return Result{}, err
 	}
@@ -140,6 +140,7 @@ func checkStart(path string, resume bool) error {
 type sitting struct {
 	*trainer
 	corpus
+	tok      *tokenizer.Tokenizer
 	perEpoch int
 	path     string
 	data     string
@@ -172,6 +173,7 @@ func (s *sitting) run(ctx context.Context) error {
 		}
 		epoch, at := s.Step/s.perEpoch, s.Step%s.perEpoch
 		if at == 0 || order == nil {
+			s.resample(s.tok, s.recipe, s.seed, epoch)
 			order = epochOrder(s.train, s.recipe.Batch, s.recipe.Bucket, s.seed, epoch)
 		}
 		if err := s.step(s.train, order[at], p); err != nil {

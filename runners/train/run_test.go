@@ -34,7 +34,7 @@ func toySet(n int) *loader.Set {
 
 func toyRecipe(t *testing.T) Recipe {
 	t.Helper()
-	r, err := ParseRecipe([]byte("{name: toy, vocab: 320, layers: 2, hidden: 32, ffn: 48, heads: 4, kv_heads: 2, head_dim: 8, epochs: 8, lm_epochs: 1, batch: 16, eval_every: 1, learning_rate: 0.005, ema: 0.9, dropout: 0.1, head_dropout: 0.1, holdout: 0.1, max_tokens: 32}"))
+	r, err := ParseRecipe([]byte("{name: toy, vocab: 320, layers: 2, hidden: 32, ffn: 48, heads: 4, kv_heads: 2, head_dim: 8, epochs: 16, lm_epochs: 1, batch: 16, eval_every: 1, learning_rate: 0.005, ema: 0.9, dropout: 0.1, head_dropout: 0.1, holdout: 0.1, max_tokens: 32}"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,8 @@ func (t *trainer) step(examples []example, batch []int, p float64) error {
 		t.streams[i] = newStream(t.seed, uint64(t.Step), uint64(i))
 	}
 	r := t.recipe
-	targets := shardBatch(t.shards, examples, batch, t.blank, r.TokenDropout, t.streams)
+	spoil := noise{t.blank, r.TokenDropout, r.TokenNoise, r.TokenInsert, firstPiece, int32(t.vocab)}
+	targets := shardBatch(t.shards, examples, batch, spoil, t.streams)
 	lw := lossWeights{class: 1, lm: r.LMWeight, smoothing: r.LabelSmoothing, count: len(batch), tokens: targets, prefix: r.PrefixWeight}
 	if t.schedule.languageOnly(p) {
 		lw.class, lw.lm = 0, 1
@@ -126,7 +127,7 @@ func (t *trainer) evaluate(flat []float32, examples []example, perplexity bool) 
 		b := &sequences{}
 		b.reset()
 		for _, e := range examples[lo:hi] {
-			b.add(e, t.blank, 0, nil)
+			b.add(e, noise{}, nil)
 		}
 		b.readLast()
 		n.forward(b, dropRates{}, nil)

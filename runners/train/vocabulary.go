@@ -15,6 +15,9 @@ const tokenizerName = "tokenizer.json"
 // byte fallback leaves free.
 const blankID = 0
 
+// firstPiece is the first id behind the unknown, begin and end pieces.
+const firstPiece = 3
+
 // trainVocabulary fits byte-pair merges to the train split.
 func trainVocabulary(ctx context.Context, set *loader.Set, r Recipe) (*tokenizer.Tokenizer, error) {
 	texts := func(yield func(string) bool) {
@@ -24,7 +27,7 @@ func trainVocabulary(ctx context.Context, set *loader.Set, r Recipe) (*tokenizer
 			}
 		}
 	}
-	tok, err := tokenizer.TrainBPE(ctx, texts, r.Vocab, tokenizer.TrainOptions{})
+	tok, err := tokenizer.TrainBPE(ctx, texts, r.Vocab, tokenizer.TrainOptions{MaxHanChars: r.HanChars})
 	if err != nil {
 		return nil, fmt.Errorf("training the vocabulary: %w", err)
 	}
