@@ -187,7 +187,7 @@ func loadTables(f format, name string, paths [3]string, o Options) (*Set, error)
 	if c != published {
 		reading = fmt.Sprintf("columns %q %q", c.text, c.label)
 	}
-	s.Source, s.License, s.Hash = first(e.Source, paths[0]), e.License, fingerprint(data, reading)
+	s.Source, s.License, s.Cite, s.Hash = first(e.Source, paths[0]), e.License, e.Cite, fingerprint(data, reading)
 	return s, nil
 }
 
@@ -223,7 +223,7 @@ func loadCLINC(path string, o Options) (*Set, error) {
 		s.Name += "+" + oosLabel
 		reading = oosLabel
 	}
-	s.Source, s.License, s.Hash = first(e.Source, path), e.License, fingerprint([3][]byte{data}, reading)
+	s.Source, s.License, s.Cite, s.Hash = first(e.Source, path), e.License, e.Cite, fingerprint([3][]byte{data}, reading)
 	return s, nil
 }
 

@@ -25,6 +25,7 @@ type Set struct {
 	Val     []Item
 	Test    []Item
 	Source  string // where the data comes from
+	Cite    string // whom to credit; empty when unknown
 	License string // SPDX name or a sentence; empty when unknown
 	Hash    string // SHA-256 of what was read: of one file, of several files' hashes, of the built-in set's lines
 }

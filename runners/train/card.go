@@ -49,6 +49,9 @@ func card(set *loader.Set, r Recipe, seed uint64, res Result, floor float64) str
 	if set.Source != "" {
 		line("- Source: %s", set.Source)
 	}
+	if set.Cite != "" {
+		line("- Credit for the data: %s", set.Cite)
+	}
 	if set.License != "" {
 		line("- Licence of the data: %s", set.License)
 	}
