@@ -61,7 +61,7 @@ golden: ## rewrite golden files of tests
 	$(GO) test ./harness -run "Scripts|RunTable" -update
 
 builtin-model: ## train the built-in model from the committed recipe and seed (two cores: under an hour)
-	$(GO) run ./harness train --dataset builtin --seed 1 --out datasets/builtin/models/service-nano
+	$(GO) run ./harness train --dataset builtin --recipe robust --seed 1 --overwrite --out datasets/builtin/models/service-nano
 
 clinc150-model: ## the same on CLINC150 (CC BY 3.0, Larson et al. 2019)
-	$(GO) run ./harness train --dataset clinc150 --seed 1 --out datasets/builtin/models/clinc150-nano
+	$(GO) run ./harness train --dataset clinc150 --seed 1 --overwrite --out datasets/builtin/models/clinc150-nano
