@@ -73,7 +73,7 @@ func (s *Session) newTrial(ctx context.Context, req wire.Measure, progress Progr
 	t.work = newWorkload(s.engine, newQueue(all, req.Seed), req.Batch, req.Threshold)
 	t.env = s.machine.Environment(ctx)
 	if req.NoEnergy {
-		t.noEnergy = "the request left the sensors alone"
+		t.noEnergy = "it was not asked for (harness sweep --energy reads the sensor, in windows of 10 s)"
 	} else if t.sensor.meter, t.noEnergy, _ = s.machine.openMeter(); t.noEnergy != "" {
 		t.noEnergy = "energy is unavailable: " + t.noEnergy
 	}
