@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-c6f48606/harness/datasets/loader"
 	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/runners/compress"
 	"github.com/seed-c6f48606/harness/runners/model"
@@ -107,16 +108,19 @@ func (a *app) compress(c *cobra.Command, p sweep.Plan, data *dataFlags, out stri
 // where no data set is named or known.
 func calibrate(c *cobra.Command, p sweep.Plan, data *dataFlags, m *model.Model, tok *tokenizer.Tokenizer) (compress.Calibration, string, error) {
 	d, err := data.of(c, m)
-	if err != nil {
-		if p.RankRatio[0] == 1 && p.PruneRatio[0] == 0 {
-			return compress.Calibration{}, "", nil
-		}
-		return compress.Calibration{}, "", fmt.Errorf("pruning and factoring learn from texts: %w", err)
+	var set *loader.Set
+	if err == nil {
+		named := dataFlags{data: d}
+		set, err = named.load()
 	}
-	named := dataFlags{data: d}
-	set, err := named.load()
-	if err != nil {
+	switch {
+	case err == nil:
+	case c.Flags().Changed("dataset"):
 		return compress.Calibration{}, "", err
+	case p.RankRatio[0] == 1 && p.PruneRatio[0] == 0:
+		return compress.Calibration{}, "", nil // the report warns that there are no gates
+	default:
+		return compress.Calibration{}, "", fmt.Errorf("pruning and factoring learn from texts: %w", err)
 	}
 	if err := sweep.Fits(m, set); err != nil {
 		return compress.Calibration{}, "", err

@@ -40,6 +40,9 @@ model; a bag-of-words floor on the same items; the classes most often confused.`
 			if err != nil {
 				return err
 			}
+			if worst < 0 {
+				return fmt.Errorf("--confusions %d: must be 0 or more", worst)
+			}
 			p.Threshold, p.Batch, p.Threads = []float64{threshold}, []int{batch}, []int{threads}
 			if threads == 0 {
 				p.Threads = sweep.Reference().Threads

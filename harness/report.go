@@ -148,8 +148,10 @@ func replaceFile(path string, write func(io.Writer) error) error {
 
 // writable refuses a file's place before an hour is spent.
 func writable(flag, path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("--%s %s: is a folder; name a file in it", flag, path)
+	} else if err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("--%s %s: is a link or a device, which would be replaced; name a plain file", flag, path)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".harness-*")
 	if err != nil {

@@ -87,7 +87,7 @@ func describe(w io.Writer, r *sweep.Record, energy bool) {
 	if env.Virtual != "" {
 		fmt.Fprintf(w, ", in %s", env.Virtual)
 	}
-	fmt.Fprintf(w, "\nmedians of %s with 95 %% intervals; latency is of one batch; MB = 10⁶ bytes; GOPS executed\n", counted(r.Plan.Repeats, "trial"))
+	fmt.Fprintf(w, "\nmedians of %s with 95 %% intervals%s; latency is of one batch; MB = 10⁶ bytes; GOPS executed\n", counted(r.Plan.Repeats, "trial"), lower(r))
 	if b := r.Baseline(); b != nil {
 		fmt.Fprintf(w, "floor: %s, macro-F1 %.3f [%.3f, %.3f], n = %d\n", b.Name, b.MacroF1, b.Lo, b.Hi, b.N)
 	}
@@ -102,7 +102,7 @@ func describe(w io.Writer, r *sweep.Record, energy bool) {
 	case len(worse) > 0:
 		fmt.Fprintf(w, "worse than dense f32 (McNemar, Holm over %d, p < 0.05): %s\n", len(cmps), strings.Join(worse, "; "))
 	case len(cmps) > 0:
-		fmt.Fprintf(w, "no variant is worse than dense f32 (McNemar, Holm over %d, p < 0.05)\n", len(cmps))
+		fmt.Fprintf(w, "no variant is significantly worse than dense f32 (McNemar, Holm over %d, p < 0.05)\n", len(cmps))
 	}
 	if !energy {
 		fmt.Fprintln(w, "energy, power, TOPS/W: unavailable"+because(r))
@@ -113,6 +113,30 @@ func describe(w io.Writer, r *sweep.Record, energy bool) {
 		}
 	}
 }
+
+// lower says in how many cells the valid trials are too few for 95 %.
+func lower(r *sweep.Record) string {
+	valid := map[string]int{}
+	for _, t := range r.Trials {
+		if t.Result.Verdict == wire.Valid {
+			valid[t.Cell]++
+		}
+	}
+	few := 0
+	for _, n := range valid {
+		if n < trialsFor95 {
+			few++
+		}
+	}
+	if few == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (lower in %s with fewer than %d valid trials)", counted(few, "cell"), trialsFor95)
+}
+
+// trialsFor95 is the least number of trials whose smallest and greatest value
+// hold the median between them with 95 %.
+const trialsFor95 = 6
 
 // because is the reason that the trials gave for having no energy.
 func because(r *sweep.Record) string {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -70,7 +71,7 @@ Ctrl-C finishes the running trial and saves; --resume goes on.`,
 	flags.IntVar(&p.Repeats, "repeats", p.Repeats, "trials of a cell, each a process of its own; 6 reach a 95 % interval")
 	flags.IntVar(&p.Retries, "retries", p.Retries, "further attempts of a trial that was not valid")
 	flags.DurationVar(&p.Window, "window", 0, "least length of a trial's work window (default 0.5s; 10s with an energy sensor)")
-	flags.DurationVar(&p.WarmupLimit, "warmup-limit", p.WarmupLimit, "end of a warm-up that does not settle")
+	flags.DurationVar(&p.WarmupLimit, "warmup-limit", p.WarmupLimit, "end of a warm-up that does not settle (default 12 rounds of the texts, 3s to 30s)")
 	flags.BoolVar(&p.Energy, "energy", p.Energy, "read the energy sensor, if there is one")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "decides the order of trials, the calibration sequences and the resampling")
 	flags.StringVar(&f.search, "search", "grid", "how the cells are chosen: grid (every combination)")
@@ -149,6 +150,12 @@ func (f *sweepFlags) build(c *cobra.Command) (sweep.Plan, error) {
 // sweep runs or resumes, and shows what came of it.
 func (a *app) sweep(c *cobra.Command, f *sweepFlags) error {
 	ctx := c.Context()
+	switch {
+	case c.Flags().Changed("resume") && f.resume == "":
+		return errors.New("--resume \"\": name the run to go on with, or last")
+	case f.budget < 0:
+		return fmt.Errorf("--budget %v: must be longer than 0s", f.budget)
+	}
 	if f.resume != "" {
 		if err := refuseWith(c, "resume", "store", "report", "budget", "output", "quiet"); err != nil {
 			return err
@@ -194,6 +201,7 @@ func (a *app) sweep(c *cobra.Command, f *sweepFlags) error {
 		id, err = sweep.Resume(ctx, f.resume, o)
 	}
 	bar.Close()
+	release() // from here on Ctrl-C ends the program
 	if errors.Is(err, sweep.ErrComplete) {
 		fmt.Fprintf(a.err, "run %s is complete: nothing was left to do\n", id)
 		err = nil
@@ -285,9 +293,9 @@ func interrupts(ctx context.Context, tell progress) (<-chan struct{}, context.Co
 			close(stop)
 		}
 	}()
-	return stop, ctx, func() {
+	return stop, ctx, sync.OnceFunc(func() {
 		signal.Stop(signals)
 		close(done)
 		cancel()
-	}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -89,21 +90,23 @@ func (a *app) train(ctx context.Context, f *trainFlags) error {
 	return a.printTrained(res)
 }
 
-// readTrainRecipe reads a file where there is one of that name, else a committed
-// recipe.
+// readTrainRecipe returns the committed recipe of that name, else reads a file.
 func readTrainRecipe(name string) (train.Recipe, error) {
-	raw, err := os.ReadFile(name)
-	switch {
-	case err == nil:
-		r, err := train.ParseRecipe(raw)
-		if err != nil {
-			return r, fmt.Errorf("--recipe %s: %w", name, err)
-		}
-		return r, nil
-	case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, "./\\"):
+	if slices.Contains(train.Recipes(), name) {
 		return train.NamedRecipe(name)
 	}
-	return train.Recipe{}, fmt.Errorf("--recipe: %w", err)
+	raw, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, "./\\") {
+		return train.NamedRecipe(name) // its error lists the names
+	}
+	if err != nil {
+		return train.Recipe{}, fmt.Errorf("--recipe: %w", err)
+	}
+	r, err := train.ParseRecipe(raw)
+	if err != nil {
+		return r, fmt.Errorf("--recipe %s: %w", name, err)
+	}
+	return r, nil
 }
 
 // vacant refuses to write over a model.
@@ -111,7 +114,7 @@ func vacant(dir string, overwrite bool) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return canWrite(filepath.Dir(filepath.Clean(dir)))
 	case err != nil:
 		return fmt.Errorf("--out: %w", err)
 	case !info.IsDir():
@@ -120,7 +123,27 @@ func vacant(dir string, overwrite bool) error {
 	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil && !overwrite {
 		return fmt.Errorf("--out %s: holds a model already; name another folder, or replace it with --overwrite", dir)
 	}
-	return nil
+	// The model goes into the folder, a checkpoint beside it.
+	return errors.Join(canWrite(dir), canWrite(filepath.Dir(filepath.Clean(dir))))
+}
+
+// canWrite refuses a folder in which no file can be made. Of one that does not
+// exist yet, the nearest that does is asked.
+func canWrite(dir string) error {
+	for {
+		_, err := os.Stat(dir)
+		up := filepath.Dir(dir)
+		if !errors.Is(err, fs.ErrNotExist) || up == dir {
+			break
+		}
+		dir = up
+	}
+	f, err := os.CreateTemp(dir, ".harness-*")
+	if err != nil {
+		return fmt.Errorf("--out: folder %s cannot be written: %w; name a writable place", dir, err)
+	}
+	f.Close()
+	return os.Remove(f.Name())
 }
 
 // trainProgress turns a training run's reports into stages and steps.
@@ -202,5 +225,5 @@ func (a *app) printTrained(res train.Result) error {
 // interruptible ends a context at Ctrl-C, for commands that save what they can
 // and need no second word.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }

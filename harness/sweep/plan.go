@@ -87,7 +87,7 @@ type Plan struct {
 	Retries       int           `json:"retries"` // further attempts of an invalid trial
 	Seed          uint64        `json:"seed"`
 	Window        time.Duration `json:"window_ns"` // 0 = the runner's default
-	WarmupLimit   time.Duration `json:"warmup_limit_ns"`
+	WarmupLimit   time.Duration `json:"warmup_limit_ns"` // 0 = the runner's default
 	MinInferences int           `json:"min_inferences"`
 	Energy        bool          `json:"energy"` // read the energy sensor, which takes windows of 10 s
 }
@@ -115,7 +115,7 @@ func Reference() Plan {
 		Batch: []int{1}, Threads: []int{runtime.NumCPU()},
 		GroupSize: compress.DefaultGroupSize, Algorithm: compress.DefaultAlgorithm, CalibSamples: compress.DefaultCalibSamples,
 		Scenario: wire.SingleStream, Repeats: 6, Retries: 2, Seed: 1,
-		WarmupLimit: 2 * time.Second, Energy: true,
+		Energy: true,
 	}
 }
 

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -183,7 +184,9 @@ func (r *run) withRunner(ctx context.Context, load wire.Load, f func(context.Con
 const runnerTries = 4
 
 func (r *run) runnerOnce(ctx context.Context, load wire.Load, f func(context.Context, *Process) error) error {
-	ctx, cancel := context.WithTimeout(ctx, qualityLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, qualityLimit, &wire.Error{
+		Kind: wire.Target, Text: fmt.Sprintf("an evaluation was not done within %v", qualityLimit),
+	})
 	defer cancel()
 	p, err := r.launch.Start(ctx)
 	if err != nil {
@@ -191,6 +194,9 @@ func (r *run) runnerOnce(ctx context.Context, load wire.Load, f func(context.Con
 	}
 	if _, err = p.Load(ctx, load, nil); err == nil {
 		err = f(ctx, p)
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		return p.fail(err)

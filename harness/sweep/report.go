@@ -121,7 +121,7 @@ func (r *Record) notes() []string {
 	notes := []string{
 		fmt.Sprintf("Every trial is a process of its own; the %d repeats of the cells were interleaved in a random order of seed %d.", p.Repeats, p.Seed),
 		"Latency is the time of one batch. Figures are medians over valid trials with 95 % order-statistic intervals; a lower level is noted in the row's warnings.",
-		"F1, KL and perplexity are of the very artefact that was timed, on the whole test split; intervals are bootstraps over items. KL and agreement are against the dense model in f32.",
+		fmt.Sprintf("F1, KL and perplexity are of the very artefact that was timed, F1 on the whole test split, perplexity on %d texts spread evenly over it; intervals are bootstraps over items. KL and agreement are against the dense model in f32.", perplexityItems),
 		"TOPS count two operations for each multiply-accumulate: nominal as if nothing were skipped, executed as the kernels counted them.",
 	}
 	for _, a := range r.Artefacts {

@@ -96,6 +96,10 @@ func Resume(ctx context.Context, id string, o Options) (string, error) {
 	if stored.State == store.Done {
 		return stored.ID, fmt.Errorf("resuming run %s: %w", stored.ID, ErrComplete)
 	}
+	if version, commit := wire.Build(); version != stored.ToolVersion || commit != stored.Commit {
+		return stored.ID, fmt.Errorf("resuming run %s: it was begun by harness %s %s and this is %s %s, whose figures must not be mixed; start a new run",
+			stored.ID, stored.ToolVersion, stored.Commit, version, commit)
+	}
 	p, err := ParsePlan(stored.Plan)
 	if err != nil {
 		return stored.ID, err

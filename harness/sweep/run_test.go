@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -202,5 +203,24 @@ func TestExamineComparesWithDense(t *testing.T) {
 	p.Bits = []int{8, 4}
 	if _, err := Examine(t.Context(), Cache{Root: t.TempDir()}, s.launch(t), p, "test", newListener(t)); err == nil {
 		t.Error("two variants were evaluated as one")
+	}
+}
+
+// Figures of two builds in one median would hide what changed between them.
+func TestAnotherBuildDoesNotResume(t *testing.T) {
+	o := options(t, script{})
+	raw, err := json.Marshal(tinyPlan(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease, err := o.Store.Create(t.Context(), store.Run{Plan: raw, Model: "m", Dataset: "d", ToolVersion: "v0.0.1", Commit: "abc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lease.Close(t.Context(), store.Interrupted, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Resume(t.Context(), lease.Run(), o); err == nil || !strings.Contains(err.Error(), "begun by harness v0.0.1 abc") {
+		t.Errorf("resumed a run of another build: %v", err)
 	}
 }

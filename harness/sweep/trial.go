@@ -13,7 +13,7 @@ import (
 )
 
 // trialLimit bounds one trial beyond its window and warm-up.
-const trialLimit = 2 * time.Minute
+const trialLimit = 4 * time.Minute
 
 // maxFaults is how many attempts of one trial may end without a result. They do
 // not count against the retries of invalid measurements.

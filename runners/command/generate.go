@@ -31,7 +31,7 @@ func newGenerate() *cobra.Command {
 		Short: "Continue a text",
 		Long: "Writes the continuation of a prompt to standard output as it is produced, and the speed of\n" +
 			"prefill and decode to standard error. It ends at the model's end token.",
-		Example: "  runner generate --model service-nano --prompt \"where is my card\"\n" +
+		Example: "  runner generate --model my-model --prompt \"where is my card\"\n" +
 			"  runner generate --model model.gguf --prompt \"Once\" --tokens 200 --temperature 0.8 --seed 7",
 		Args: cobra.NoArgs,
 		RunE: interruptible(func(ctx context.Context, c *cobra.Command) error {

@@ -76,7 +76,8 @@ func TestPerplexityIsThatOfTheText(t *testing.T) {
 	got := evaluate(t, s, wire.Evaluate{Items: writeItems(t, testItems), Batch: 2, Perplexity: true, PerplexityItems: 3})
 	var total float64
 	var tokens []int
-	for _, it := range testItems[:3] {
+	for i := range 3 {
+		it := testItems[i*len(testItems)/3] // spread over the file
 		ids := append([]int32{1}, s.tok.Encode(it.Text)...)
 		steps := []engine.Step{{Seq: s.engine.NewSequence(), Tokens: ids, All: true}}
 		err := s.engine.Forward(t.Context(), steps, 0, func(_, pos int, logits []float32) {

@@ -63,8 +63,12 @@ func (e *evaluation) language(ctx context.Context, compared bool) error {
 // reference of them must not outgrow maxReference.
 func (e *evaluation) texts(ctx context.Context, compared bool) ([][]int32, error) {
 	items := e.items
-	if n := e.req.PerplexityItems; n > 0 {
-		items = items[:min(n, len(items))]
+	if n := e.req.PerplexityItems; n > 0 && n < len(items) {
+		// Evenly over the file, which may be sorted by class.
+		items = make([]wire.Item, n)
+		for i := range items {
+			items[i] = e.items[i*len(e.items)/n]
+		}
 	}
 	config := e.session.engine.Config()
 	room := maxReference / (4 * int64(config.VocabSize))

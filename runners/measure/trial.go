@@ -74,8 +74,8 @@ func (s *Session) newTrial(ctx context.Context, req wire.Measure, progress Progr
 	t.env = s.machine.Environment(ctx)
 	if req.NoEnergy {
 		t.noEnergy = "it was not asked for (harness sweep --energy reads the sensor, in windows of 10 s)"
-	} else if t.sensor.meter, t.noEnergy, _ = s.machine.openMeter(); t.noEnergy != "" {
-		t.noEnergy = "energy is unavailable: " + t.noEnergy
+	} else {
+		t.sensor.meter, t.noEnergy, _ = s.machine.openMeter()
 	}
 	t.idle = req.IdleWindow
 	t.pace = pace{window: req.Window, least: req.MinInferences, most: req.MaxInferences, together: req.Scenario == wire.Offline}

@@ -154,7 +154,7 @@ func (l Limits) judge(f facts) (wire.Verdict, string, []wire.Warning) {
 		fail(wire.Throttled, "the clock fell to %.1f %%, the limit is %.1f %%", 100**e.FreqRel, 100*l.FreqRel)
 	}
 	if !f.settled {
-		fail(wire.Unsettled, "latency had not settled after %.1f s of warm-up", f.warmupS)
+		fail(wire.Unsettled, "latency had not settled after %.1f s of warm-up; a longer --warmup-limit may help", f.warmupS)
 	}
 	if f.blind != "" {
 		fail(wire.Sensor, "the energy sensor was lost: %s", f.blind)

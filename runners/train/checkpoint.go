@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // checkpointMagic opens a checkpoint: magic, length of the JSON header as
@@ -25,6 +26,7 @@ type checkpointHeader struct {
 	Data       string        `json:"data"` // hash of the data set
 	Parameters int           `json:"parameters"`
 	Average    bool          `json:"average"`
+	Limit      time.Duration `json:"limit_ns,omitempty"` // of training, 0 = none
 	State      progressState `json:"state"`
 }
 
@@ -43,7 +45,7 @@ func (t *trainer) tensors() [][]float32 {
 func (t *trainer) header(data string) checkpointHeader {
 	return checkpointHeader{
 		Recipe: t.recipe, Seed: t.seed, Data: data, Parameters: len(t.weights.flat),
-		Average: t.adam.average != nil, State: t.progressState,
+		Average: t.adam.average != nil, Limit: t.schedule.limit, State: t.progressState,
 	}
 }
 
@@ -139,6 +141,9 @@ func (t *trainer) load(path, data string) (err error) {
 	}
 	if [sha256.Size]byte(digest) != stored {
 		return errors.New("its checksum is wrong: the file is damaged; start again without resuming")
+	}
+	if t.schedule.limit == 0 {
+		t.schedule.limit = head.Limit // a resumed run keeps the bound it was begun with
 	}
 	t.progressState = head.State
 	return nil

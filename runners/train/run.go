@@ -111,6 +111,10 @@ func Run(ctx context.Context, set *loader.Set, recipe Recipe, o Options) (Result
 	if err := s.run(ctx); err != nil {
 		return Result{}, err
 	}
+	// What follows may fail for want of space: training is kept until it is saved.
+	if err := t.save(path, set.Hash); err != nil {
+		return Result{}, err
+	}
 	s.tell("test")
 	res, err := finish(t, c, set, tok, float64(t.Step)/float64(perEpoch), o)
 	if err != nil {
