@@ -86,7 +86,7 @@ type Plan struct {
 	Repeats       int           `json:"repeats"`
 	Retries       int           `json:"retries"` // further attempts of an invalid trial
 	Seed          uint64        `json:"seed"`
-	Window        time.Duration `json:"window_ns"` // 0 = the runner's default
+	Window        time.Duration `json:"window_ns"`       // 0 = the runner's default
 	WarmupLimit   time.Duration `json:"warmup_limit_ns"` // 0 = the runner's default
 	MinInferences int           `json:"min_inferences"`
 	Energy        bool          `json:"energy"` // read the energy sensor, which takes windows of 10 s
