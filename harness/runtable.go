@@ -142,7 +142,7 @@ const trialsFor95 = 6
 func because(r *sweep.Record) string {
 	for _, t := range r.Trials {
 		if t.Result.EnergyReason != "" {
-			return " (" + t.Result.EnergyReason + ")"
+			return ": " + t.Result.EnergyReason
 		}
 	}
 	return ""
