@@ -64,6 +64,7 @@ func checkThreshold(t float64) error {
 // zero value runs everything.
 type Plan struct {
 	SkipAttention []bool // layers whose attention block is left out; nil = none
+	SkipFFN       []bool // layers whose FFN block is left out; nil = none
 	Layers        int    // run only the first so many layers; 0 = all
 }
 
@@ -71,6 +72,9 @@ func (p *Plan) check(e *Engine) error {
 	n := len(e.layers)
 	if len(p.SkipAttention) > n {
 		return fmt.Errorf("plan skips attention in %d layers, the model has %d", len(p.SkipAttention), n)
+	}
+	if len(p.SkipFFN) > n {
+		return fmt.Errorf("plan skips the FFN in %d layers, the model has %d", len(p.SkipFFN), n)
 	}
 	if p.Layers < 0 || p.Layers > n {
 		return fmt.Errorf("plan runs %d layers, the model has %d", p.Layers, n)
@@ -82,6 +86,7 @@ func (p *Plan) check(e *Engine) error {
 func (r *route) plan(p *Plan, layers []layer) {
 	r.reset(len(layers))
 	copy(r.skip, p.SkipAttention)
+	copy(r.skipFFN, p.SkipFFN)
 	if p.Layers > 0 {
 		r.last = p.Layers - 1
 		r.exit = layers[r.last].exit

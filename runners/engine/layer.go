@@ -137,13 +137,13 @@ func (e *Engine) storeKeys(l, width int) {
 }
 
 // runMLP adds the MLP block of layer l to the hidden states of the sequences
-// still in the pass.
+// that do not skip it.
 func (e *Engine) runMLP(l int) {
 	p, ly, hidden := &e.pass, &e.layers[l], e.config.HiddenSize
 	p.write = p.write[:0]
 	for i := range p.segments {
 		s := &p.segments[i]
-		if s.done {
+		if s.done || s.seq.route.skipFFN[l] {
 			continue
 		}
 		n := len(s.tokens)

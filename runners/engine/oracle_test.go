@@ -173,12 +173,13 @@ func tokens(vocab int, seed uint64, lengths ...int) [][]int32 {
 type oracle struct {
 	m    *model.Model
 	skip []bool // attention blocks left out
+	ffn  []bool // FFN blocks left out, nil = none
 	last int    // the last layer
 }
 
 // unrouted runs all of m.
 func unrouted(m *model.Model) oracle {
-	return oracle{m, make([]bool, len(m.Layers)), len(m.Layers) - 1}
+	return oracle{m: m, skip: make([]bool, len(m.Layers)), last: len(m.Layers) - 1}
 }
 
 func times(w *model.Matrix, x []float64) []float64 {
@@ -233,7 +234,7 @@ func (o oracle) hidden(ids []int32) [][]float64 {
 		if l.HasAttention() && !o.skip[i] {
 			o.attend(l, h)
 		}
-		if !l.HasMLP() {
+		if !l.HasMLP() || o.ffn != nil && o.ffn[i] {
 			continue
 		}
 		for t := range h {

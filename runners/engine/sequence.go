@@ -21,6 +21,7 @@ type layerCache struct{ k, v []float32 }
 type route struct {
 	decided bool
 	skip    []bool // attention blocks to leave out, by layer
+	skipFFN []bool // FFN blocks to leave out, by layer
 	last    int    // the last layer to run
 	exit    *gate  // the gate that ended it there, if one did
 }
@@ -31,7 +32,7 @@ func (e *Engine) NewSequence() *Sequence {
 	return &Sequence{
 		engine: e,
 		cache:  make([]layerCache, len(e.layers)),
-		route:  route{skip: make([]bool, len(e.layers))},
+		route:  route{skip: make([]bool, len(e.layers)), skipFFN: make([]bool, len(e.layers))},
 	}
 }
 
@@ -79,5 +80,7 @@ func enlarge(s []float32, n int) []float32 { return append(make([]float32, 0, n)
 func (r *route) reset(layers int) {
 	r.skip = slices.Grow(r.skip[:0], layers)[:layers]
 	clear(r.skip)
+	r.skipFFN = slices.Grow(r.skipFFN[:0], layers)[:layers]
+	clear(r.skipFFN)
 	r.last, r.exit = layers-1, nil
 }
