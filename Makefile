@@ -59,6 +59,7 @@ generate: ## committed generated assembly
 
 golden: ## rewrite golden files of tests
 	$(GO) test ./harness -run "Scripts|RunTable" -update
+	$(GO) test ./datasets/builtin -run Card -update
 
 builtin-model: ## train the built-in model from the committed recipe and seed (two cores: under an hour)
 	$(GO) run ./harness train --dataset builtin --recipe robust --seed 1 --overwrite --out datasets/builtin/models/service-nano

@@ -107,7 +107,7 @@ func (a *app) compress(c *cobra.Command, p sweep.Plan, data *dataFlags, out stri
 // calibrate reads what compression learns from. Rounding alone goes without
 // where no data set is named or known.
 func calibrate(c *cobra.Command, p sweep.Plan, data *dataFlags, m *model.Model, tok *tokenizer.Tokenizer) (compress.Calibration, string, error) {
-	d, err := data.of(c, m)
+	d, err := data.of(c, func() (*model.Model, error) { return m, nil })
 	var set *loader.Set
 	if err == nil {
 		named := dataFlags{data: d}

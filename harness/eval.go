@@ -70,15 +70,13 @@ func (a *app) eval(c *cobra.Command, p sweep.Plan, data *dataFlags, split loader
 	if err != nil {
 		return err
 	}
-	path, err := sweep.FindModel(c.Context(), cache, p.Model)
-	if err != nil {
-		return err
-	}
-	m, err := model.Load(path)
-	if err != nil {
-		return err
-	}
-	if p.Data, err = data.of(c, m); err != nil {
+	if p.Data, err = data.of(c, func() (*model.Model, error) {
+		path, err := sweep.FindModel(c.Context(), cache, p.Model)
+		if err != nil {
+			return nil, err
+		}
+		return model.Load(path)
+	}); err != nil {
 		return err
 	}
 	launch, err := sweep.Self()
@@ -141,25 +139,14 @@ func newEvalRecord(p sweep.Plan, split loader.Split, x *sweep.Examination, worst
 		Items: len(x.Items), Classes: len(x.Source.Set.Labels), Axes: p.Cells()[0], Floor: x.Floor, Against: x.Against,
 		Confusions: []confusedRecord{},
 	}
-	q := x.Quality
-	for _, m := range []struct {
-		metric, unit string
-		i            stat.Interval
-	}{
-		{"f1_macro", "", q.F1Macro},
-		{"f1_micro", "", q.F1Micro},
-		{"accuracy", "", q.Accuracy},
-		{"perplexity", "", q.Perplexity},
-		{"kl_div", "nat", q.KL},
-		{"top1_agree", "", q.Top1},
-	} {
+	for _, m := range x.Quality.Metrics() {
 		row := stat.Row{}
-		if m.i.N > 0 {
-			row.Set(m.i)
+		if m.Value.N > 0 {
+			row.Set(m.Value)
 		}
-		r.Metrics = append(r.Metrics, metricRecord{m.metric, m.unit, row.Value, row.Lo, row.Hi, row.N})
+		r.Metrics = append(r.Metrics, metricRecord{m.Name, m.Unit, row.Value, row.Lo, row.Hi, row.N})
 	}
-	skip := q.SkipRate
+	skip := x.Quality.SkipRate
 	r.Metrics = append(r.Metrics, metricRecord{Metric: "skip_rate", Value: &skip, N: x.Result.Items})
 	if len(x.Result.Predictions) == 0 {
 		return r, nil

@@ -153,9 +153,17 @@ func writable(flag, path string) error {
 	} else if err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("--%s %s: is a link or a device, which would be replaced; name a plain file", flag, path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".harness-*")
-	if err != nil {
+	if err := tryFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("--%s %s: its folder cannot be written: %w; name a writable place", flag, path, err)
+	}
+	return nil
+}
+
+// tryFolder makes a file in a folder and removes it.
+func tryFolder(dir string) error {
+	f, err := os.CreateTemp(dir, ".harness-*")
+	if err != nil {
+		return err
 	}
 	f.Close()
 	return os.Remove(f.Name())

@@ -138,12 +138,10 @@ func canWrite(dir string) error {
 		}
 		dir = up
 	}
-	f, err := os.CreateTemp(dir, ".harness-*")
-	if err != nil {
+	if err := tryFolder(dir); err != nil {
 		return fmt.Errorf("--out: folder %s cannot be written: %w; name a writable place", dir, err)
 	}
-	f.Close()
-	return os.Remove(f.Name())
+	return nil
 }
 
 // trainProgress turns a training run's reports into stages and steps.

@@ -44,11 +44,16 @@ func (v *variantFlags) build() (sweep.Plan, error) {
 }
 
 // of returns the data set that the flags name, else the one that the model
-// says it was trained on, if the loader knows that one by name.
-func (d *dataFlags) of(c *cobra.Command, m *model.Model) (sweep.Data, error) {
+// says it was trained on, if the loader knows that one by name. The model is read
+// only for that.
+func (d *dataFlags) of(c *cobra.Command, read func() (*model.Model, error)) (sweep.Data, error) {
 	data := d.data
 	if c.Flags().Changed("dataset") {
 		return data, nil
+	}
+	m, err := read()
+	if err != nil {
+		return data, err
 	}
 	data.Spec = train.DatasetOf(m)
 	if _, ok := loader.Lookup(data.Spec); ok || data.Spec == "builtin" {

@@ -16,6 +16,25 @@ type Assessment struct {
 	SkipRate                   float64
 }
 
+// Metric is one figure of an assessment by its published name.
+type Metric struct {
+	Name, Unit string
+	Value      stat.Interval
+}
+
+// Metrics lists the figures in the order in which they are printed; the skip
+// rate, which has no interval, is not among them.
+func (a *Assessment) Metrics() []Metric {
+	return []Metric{
+		{"f1_macro", "", a.F1Macro},
+		{"f1_micro", "", a.F1Micro},
+		{"accuracy", "", a.Accuracy},
+		{"perplexity", "", a.Perplexity},
+		{"kl_div", "nat", a.KL},
+		{"top1_agree", "", a.Top1},
+	}
+}
+
 // Assess bootstraps a result's figures over its items, and the agreement with
 // reference, the dense f32 model on the same items, where it is not nil. The
 // same seed gives the same intervals.

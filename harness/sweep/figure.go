@@ -244,22 +244,12 @@ func (f *figures) quality(assessed map[qualityKey]*Assessment) {
 		assessed[key] = a
 	}
 	f.base.Warnings = nil // those of the timing say nothing about quality
-	for _, m := range []struct {
-		name, unit string
-		value      stat.Interval
-	}{
-		{"f1_macro", "", a.F1Macro},
-		{"f1_micro", "", a.F1Micro},
-		{"accuracy", "", a.Accuracy},
-		{"perplexity", "", a.Perplexity},
-		{"kl_div", "nat", a.KL},
-		{"top1_agree", "", a.Top1},
-	} {
-		if m.value.N == 0 {
-			f.unavailable(m.name, m.unit, "not evaluated")
+	for _, m := range a.Metrics() {
+		if m.Value.N == 0 {
+			f.unavailable(m.Name, m.Unit, "not evaluated")
 			continue
 		}
-		f.add(m.name, m.unit, m.value)
+		f.add(m.Name, m.Unit, m.Value)
 	}
 	if res == nil {
 		f.unavailable("skip_rate", "", "not evaluated")
