@@ -168,7 +168,7 @@ func (r *evalRecord) table() table {
 		line := []string{m.Metric}
 		for _, v := range []*float64{m.Value, m.Lo, m.Hi} {
 			if v == nil {
-				line = append(line, "–")
+				line = append(line, none)
 			} else {
 				line = append(line, strconv.FormatFloat(*v, 'f', 4, 64))
 			}

@@ -26,6 +26,9 @@ func (a *app) checkFormat() error {
 	return nil
 }
 
+// none is what a person reads where there is no figure.
+const none = "–"
+
 // table is what a person reads. Columns of numbers are aligned right.
 type table struct {
 	header []string
@@ -78,7 +81,17 @@ func (a *app) emit(t table, records []any) error {
 		return writeJSONLines(a.out, records)
 	case "csv":
 		w := csv.NewWriter(a.out)
-		return csvError(w.WriteAll(append([][]string{t.header}, t.rows...)))
+		rows := [][]string{t.header}
+		for _, r := range t.rows {
+			r = slices.Clone(r)
+			for i, v := range r {
+				if v == none {
+					r[i] = "" // as in the rows of a run
+				}
+			}
+			rows = append(rows, r)
+		}
+		return csvError(w.WriteAll(rows))
 	}
 	return t.print(a.out)
 }
@@ -168,7 +181,7 @@ func fixed(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
 func interval(r stat.Row, show func(float64) string) string {
 	switch {
 	case !r.Available():
-		return "–"
+		return none
 	case r.Lo == nil || r.Hi == nil:
 		return show(*r.Value)
 	}

@@ -160,7 +160,7 @@ func hasFigure(rows []stat.Row, metric string) bool {
 // point prints a figure without its interval.
 func point(r stat.Row, show func(float64) string) string {
 	if !r.Available() {
-		return "–"
+		return none
 	}
 	return show(*r.Value)
 }
