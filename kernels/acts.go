@@ -5,9 +5,6 @@ import (
 	"math"
 )
 
-// blockSize is the number of inputs that share one scale of the activations.
-const blockSize = 32
-
 // actTile is the number of tokens whose blocks lie side by side in Acts.
 const actTile = 8
 
@@ -21,7 +18,10 @@ type Acts struct {
 	n, cols, blocks int
 	q               []int8
 	scale           []float32
-	corr8, corr4    []int32 // -128 and -8 times the sum of a block's q
+	corr, half      []int32 // -128 times the sum of a block's q, and of its first 16
+
+	pairs  []int8 // q as four values and their opposites, made when first needed
+	paired bool
 }
 
 // quantJob is one Quantize in flight; unit i covers chunk tokens.
@@ -82,16 +82,30 @@ func (a *Acts) quantize(p *Pool, x []float32, ldx, n, cols int, of *Acts) {
 }
 
 func (a *Acts) grow(n, cols int) {
+	a.paired = false
 	a.n, a.cols = n, cols
 	a.blocks = (cols + blockSize - 1) / blockSize
 	count := n * a.blocks
 	if cap(a.scale) < count {
 		a.q = aligned[int8](count * blockSize)
 		a.scale = aligned[float32](count)
-		a.corr8, a.corr4 = aligned[int32](count), aligned[int32](count)
+		a.corr, a.half = aligned[int32](count), aligned[int32](count)
 	}
 	a.q, a.scale = a.q[:count*blockSize], a.scale[:count]
-	a.corr8, a.corr4 = a.corr8[:count], a.corr4[:count]
+	a.corr, a.half = a.corr[:count], a.half[:count]
+}
+
+// pair fills pairs.
+func (a *Acts) pair() {
+	if a.paired {
+		return
+	}
+	if cap(a.pairs) < 2*len(a.q) {
+		a.pairs = aligned[int8](2 * len(a.q))
+	}
+	a.pairs = a.pairs[:2*len(a.q)]
+	pairBlocks(a.pairs, a.q)
+	a.paired = true
 }
 
 // tile returns the width of the tile of token t and the index, in blocks, of
@@ -149,13 +163,16 @@ func quantizeGeneric(x []float32, a *Acts, at, width int) {
 		} else {
 			inverse = 127 / amax
 		}
-		var sum int32
+		var half, sum int32
 		q := a.q[at*blockSize:][:blockSize]
 		for i, v := range x[:blockSize] {
+			if i == blockSize/2 {
+				half = sum
+			}
 			r := int32(math.RoundToEven(float64(v * inverse)))
 			q[i] = int8(r)
 			sum += r
 		}
-		a.corr8[at], a.corr4[at] = -128*sum, -8*sum
+		a.corr[at], a.half[at] = -128*sum, -128*half
 	}
 }

@@ -48,7 +48,7 @@ func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int,
 	if beta != 0 && beta != 1 {
 		scaleRows(m, n, beta, c, ldc)
 	}
-	tier := Active()
+	tier := floatTier()
 	width := stripWidth(tier)
 	buf := gemmBuffers.Get().(*gemmBuffer)
 	for i0 := 0; i0 < m; i0 += blockM {

@@ -6,7 +6,7 @@ package kernels
 // out [cols][width]; places from rows to width keep their
 // values.
 func interleave(dst, src []float32, ld, rows, cols, width int) {
-	if Active() == Generic {
+	if floatTier() == Generic {
 		interleaveGeneric(dst, src, ld, rows, cols, width)
 		return
 	}

@@ -1,83 +1,133 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // IntMatrix is a matrix of rows outputs x cols inputs of signed integers with
-// one binary16 scale per output and group of inputs: w = q*scale. Weights of up
-// to 4 bits are kept in nibbles, of 5 to 8 bits in bytes. It is read-only.
+// one binary16 scale, and maybe one binary16 minimum, per output and group of
+// inputs: w = q*scale + min. Integers take as many bits as they have (7 take
+// 8). Once its rows are set it is read-only.
 //
-// A panel holds 16 outputs. For each block of 32 inputs it has 8 words (4 for
-// nibbles) of 64 bytes; byte 4r+i of word j belongs to output r and input 4j+i.
-// A nibble is stored plus 8; the high one belongs to word j+4.
+// A panel holds 16 outputs, a word four inputs of each (see format).
 type IntMatrix struct {
-	rows, cols  int
-	blocks      int // of 32 inputs, the last filled up with zeros
-	groupBlocks int // blocks per scale
-	groups      int
-	nibbles     bool
-	panels      []uint8
-	scales      []uint16 // per panel [groups][16]
+	rows, cols int
+	format     format
+	blocks     int // of 32 inputs, the last filled up with zeros
+	group      int // inputs per scale
+	groups     int // scales of a row
+	slots      int // places for them: two a block where group is 16
+	panels     []uint8
+	scales     []uint16 // per panel [slots][16]
+	mins       []uint16 // likewise, nil if there are none
 }
 
-// PackInt packs the row-major rows x cols integers q, each within bits bits
-// (2 to 8, two's complement), and the binary16 scales, row-major rows x
-// ceil(cols/group). group is a multiple of 32.
-func PackInt(bits int, q []int8, scale []uint16, rows, cols, group int) *IntMatrix {
-	if bits < 2 || bits > 8 || group < blockSize || group%blockSize != 0 {
-		panic(fmt.Sprintf("kernels: PackInt of %d bits in groups of %d: needs 2 to 8 bits and a multiple of %d", bits, group, blockSize))
-	}
-	if rows < 1 || cols < 1 || len(q) != rows*cols || len(scale) != rows*((cols+group-1)/group) {
-		panic(fmt.Sprintf("kernels: PackInt of %d integers and %d scales as %d x %d in groups of %d", len(q), len(scale), rows, cols, group))
+// NewInt returns a matrix of zeros with room for integers of 2 to 8 bits. group
+// is a multiple of 32, or 16 with 6 bits; minimums go with up to 4 bits.
+func NewInt(bits, rows, cols, group int, mins bool) *IntMatrix {
+	switch {
+	case bits < 2 || bits > 8:
+		panic(fmt.Sprintf("kernels: NewInt of %d bits: needs 2 to 8", bits))
+	case group != 16 && (group < blockSize || group%blockSize != 0) || group == 16 && bits != 6:
+		panic(fmt.Sprintf("kernels: NewInt of %d bits in groups of %d: needs a multiple of %d, or 16 with 6 bits", bits, group, blockSize))
+	case mins && bits > 4:
+		panic(fmt.Sprintf("kernels: NewInt of %d bits with minimums: needs at most 4", bits))
+	case rows < 1 || cols < 1:
+		panic(fmt.Sprintf("kernels: NewInt of %d x %d", rows, cols))
 	}
 	m := &IntMatrix{
-		rows: rows, cols: cols, nibbles: bits <= 4,
-		blocks:      (cols + blockSize - 1) / blockSize,
-		groupBlocks: group / blockSize,
-		groups:      (cols + group - 1) / group,
+		rows: rows, cols: cols, format: formatOf(bits), group: group,
+		blocks: (cols + blockSize - 1) / blockSize,
+		groups: (cols + group - 1) / group,
 	}
-	count := (rows + panelRows - 1) / panelRows
-	m.panels = aligned[uint8](count * m.panelBytes())
-	m.scales = aligned[uint16](count * m.groups * panelRows)
-	if m.nibbles {
-		for i := range m.panels {
-			m.panels[i] = 0x88
-		}
+	m.slots = m.groups
+	if group < blockSize {
+		m.slots = 2 * m.blocks
 	}
-	for r := range rows {
-		m.packRow(r, q[r*cols:][:cols])
-		scales := m.scales[r/panelRows*panelRows*m.groups+r%panelRows:]
-		for g, s := range scale[r*m.groups:][:m.groups] {
-			scales[g*panelRows] = s
-		}
+	count := m.panelCount()
+	m.panels = arena[uint8](m, count*m.panelBytes())
+	m.scales = arena[uint16](m, count*m.slots*panelRows)
+	if mins {
+		m.mins = arena[uint16](m, count*m.slots*panelRows)
 	}
 	return m
 }
 
-// packRow writes the integers of output r, a block of 32 at a time.
-func (m *IntMatrix) packRow(r int, q []int8) {
-	panel := m.panels[r/panelRows*m.panelBytes()+r%panelRows*4:]
-	for b := range m.blocks {
-		var block [blockSize]uint8
-		for i, v := range q[b*blockSize : min((b+1)*blockSize, len(q))] {
-			block[i] = uint8(v)
-			if m.nibbles && (v < -8 || v > 7) {
-				panic(fmt.Sprintf("kernels: PackInt: value %d at row %d, column %d does not fit 4 bits", v, r, b*blockSize+i))
-			}
+// PackInt packs the row-major rows x cols integers q, each within bits bits
+// (2 to 8, two's complement), and the binary16 scales, row-major rows x
+// ceil(cols/group).
+func PackInt(bits int, q []int8, scale []uint16, rows, cols, group int) *IntMatrix {
+	m := NewInt(bits, rows, cols, group, false)
+	if len(q) != rows*cols {
+		panic(fmt.Sprintf("kernels: PackInt of %d integers as %d x %d", len(q), rows, cols))
+	}
+	m.SetRows(0, q, scale, nil)
+	return m
+}
+
+// SetRows writes the rows from row from on, a multiple of 16: integers row-major
+// [n][cols], scales and minimums (nil in a matrix without) [n][groups]. n is a
+// multiple of 16 or reaches the last row. Calls for different rows may run at
+// the same time.
+func (m *IntMatrix) SetRows(from int, q []int8, scale, min []uint16) {
+	n := len(q) / m.cols
+	if from%panelRows != 0 || len(q) != n*m.cols || from+n > m.rows || n%panelRows != 0 && from+n != m.rows {
+		panic(fmt.Sprintf("kernels: SetRows of %d integers from row %d of %d x %d", len(q), from, m.rows, m.cols))
+	}
+	if len(scale) != n*m.groups || m.mins == nil && min != nil || m.mins != nil && len(min) != len(scale) {
+		panic(fmt.Sprintf("kernels: SetRows of %d scales and %d minimums for %d rows of %d groups", len(scale), len(min), n, m.groups))
+	}
+	for i := 0; i < n; i += panelRows {
+		rows := panelRows
+		if n-i < rows {
+			rows = n - i
 		}
-		words := panel[b*m.blockBytes():]
-		if !m.nibbles {
-			for j := range blockSize / 4 {
-				copy(words[j*64:][:4], block[4*j:])
-			}
-			continue
-		}
-		const half = blockSize / 2
-		for j := range half / 4 {
-			for i := range 4 {
-				words[j*64+i] = (block[4*j+i]+8)&15 | (block[half+4*j+i]+8)<<4
+		m.setPanel((from+i)/panelRows, q[i*m.cols:][:rows*m.cols])
+	}
+	for i := range n {
+		at := m.scaleAt(from + i)
+		for g := range m.groups {
+			m.scales[at+g*panelRows] = scale[i*m.groups+g]
+			if min != nil {
+				m.mins[at+g*panelRows] = min[i*m.groups+g]
 			}
 		}
 	}
+}
+
+// setPanel packs the rows of one panel, fewer than 16 in the last one.
+func (m *IntMatrix) setPanel(p int, q []int8) {
+	panel, size := m.panel(p), m.format.blockBytes()
+	rows := len(q) / m.cols
+	bytes := unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(q))), len(q))
+	if rows == panelRows && m.cols%blockSize == 0 && packPanel(m.format, panel, q, m.cols) {
+		return
+	}
+	if rows < panelRows && m.format != 8 {
+		m.format.fillZero(panel)
+	}
+	for r := range rows {
+		row := bytes[r*m.cols:][:m.cols]
+		for b := range m.blocks {
+			var x [quads]uint32
+			loadQuads(&x, row[b*blockSize:])
+			if !m.format.fits(&x) {
+				panic(fmt.Sprintf("kernels: a value of row %d, columns %d to %d does not fit %d bits", p*panelRows+r, b*blockSize, b*blockSize+blockSize-1, m.format))
+			}
+			m.format.pack(panel[b*size:][:size], r, &x)
+		}
+	}
+}
+
+// loadQuads reads up to 32 bytes, filling up with zeros.
+func loadQuads(x *[quads]uint32, b []uint8) {
+	var short [blockSize]uint8
+	if len(b) < blockSize {
+		copy(short[:], b)
+		b = short[:]
+	}
+	*x = *(*[quads]uint32)(unsafe.Pointer(unsafe.SliceData(b)))
 }
 
 // Rows returns the number of outputs.
@@ -86,40 +136,37 @@ func (m *IntMatrix) Rows() int { return m.rows }
 // Cols returns the number of inputs.
 func (m *IntMatrix) Cols() int { return m.cols }
 
-// Bytes returns the memory held by packed weights and scales.
-func (m *IntMatrix) Bytes() int64 { return sizeBytes(m.panels) + sizeBytes(m.scales) }
-
-// blockBytes is the size of one block of one panel.
-func (m *IntMatrix) blockBytes() int {
-	if m.nibbles {
-		return blockSize / 2 * panelRows
-	}
-	return blockSize * panelRows
+// Bytes returns the memory held by packed weights, scales and minimums.
+func (m *IntMatrix) Bytes() int64 {
+	return sizeBytes(m.panels) + sizeBytes(m.scales) + sizeBytes(m.mins)
 }
 
-func (m *IntMatrix) panelBytes() int { return m.blocks * m.blockBytes() }
+func (m *IntMatrix) panelCount() int { return (m.rows + panelRows - 1) / panelRows }
+func (m *IntMatrix) panelBytes() int { return m.blocks * m.format.blockBytes() }
 
-// Mul computes y = a * transpose(W) for the first n tokens of a, which must
-// have Cols() values each: token t gives y[t*ldy:][:Rows()].
-func (m *IntMatrix) Mul(p *Pool, y []float32, ldy int, a *Acts, n int) {
-	if a.cols != m.cols || n > a.n {
-		panic(fmt.Sprintf("kernels: Mul of %d tokens on activations of %d tokens x %d values with %d inputs", n, a.n, a.cols, m.cols))
+func (m *IntMatrix) panel(p int) []uint8 {
+	return m.panels[p*m.panelBytes():][:m.panelBytes()]
+}
+
+// scaleAt is the index of output r's first scale; the next is panelRows on.
+func (m *IntMatrix) scaleAt(r int) int { return r/panelRows*panelRows*m.slots + r%panelRows }
+
+// Row writes the cols values of row r to dst.
+func (m *IntMatrix) Row(dst []float32, r int) {
+	dst = dst[:m.cols]
+	panel, size := m.panel(r/panelRows), m.format.blockBytes()
+	at := m.scaleAt(r)
+	for b := range m.blocks {
+		var x [quads]uint32
+		m.format.unpack(&x, panel[b*size+r%panelRows*4:])
+		values := (*[blockSize]int8)(unsafe.Pointer(&x))
+		for i := b * blockSize; i < (b+1)*blockSize && i < m.cols; i++ {
+			g := at + i/m.group*panelRows
+			v := float32(values[i%blockSize]) * F16ToF32(m.scales[g])
+			if m.mins != nil {
+				v += F16ToF32(m.mins[g])
+			}
+			dst[i] = v
+		}
 	}
-	checkMatrix("y", n, m.rows, ldy, len(y))
-	if n <= 0 {
-		return
-	}
-	if p == nil {
-		j := mulJob{m: m, tier: Active(), y: y, ldy: ldy, n: n, acts: a}
-		j.panels = (m.rows + panelRows - 1) / panelRows
-		m.mulPanels(&j, 0, j.panels)
-		return
-	}
-	p.mu.Lock()
-	j := &p.job
-	j.m, j.tier, j.y, j.ldy, j.n, j.acts = m, Active(), y, ldy, n, a
-	p.run(j.cut(p.Threads(), m.rows, m.cols), j)
-	j.release()
-	p.mu.Unlock()
-	p.int8.Add(uint64(m.rows) * uint64(m.cols) * uint64(n))
 }

@@ -11,14 +11,38 @@ import (
 type intCase struct {
 	bits, rows, cols, group int
 	q                       []int8
-	scale                   []uint16
+	scale, min              []uint16
+}
+
+// pack packs the case, rows at a time in some order.
+func (c *intCase) pack() *IntMatrix {
+	m := NewInt(c.bits, c.rows, c.cols, c.group, c.min != nil)
+	groups := (c.cols + c.group - 1) / c.group
+	for from := (c.rows - 1) / panelRows * panelRows; from >= 0; from -= panelRows {
+		to := min(from+panelRows, c.rows)
+		var mins []uint16
+		if c.min != nil {
+			mins = c.min[from*groups : to*groups]
+		}
+		m.SetRows(from, c.q[from*c.cols:to*c.cols], c.scale[from*groups:to*groups], mins)
+	}
+	return m
+}
+
+// withMins adds minimums.
+func (c intCase) withMins(r *rand.Rand) intCase {
+	c.min = make([]uint16, len(c.scale))
+	for i := range c.min {
+		c.min[i] = F32ToF16(float32(r.NormFloat64()))
+	}
+	return c
 }
 
 // newIntCase draws weights over the whole range of bits; every fourth matrix
 // holds only the two extremes.
 func newIntCase(r *rand.Rand, bits, rows, cols, group int) intCase {
 	groups := (cols + group - 1) / group
-	c := intCase{bits, rows, cols, group, make([]int8, rows*cols), make([]uint16, rows*groups)}
+	c := intCase{bits, rows, cols, group, make([]int8, rows*cols), make([]uint16, rows*groups), nil}
 	lo, hi := -1<<(bits-1), 1<<(bits-1)-1
 	extreme := r.IntN(4) == 0
 	for i := range c.q {
@@ -66,12 +90,23 @@ func (c intCase) want(x []float32) []float32 {
 			continue
 		}
 		inverse := 127 / amax
+		x := make([]int, len(block))
+		for i, v := range block {
+			x[i] = int(math.RoundToEven(float64(v * inverse)))
+		}
 		for r := range y {
-			var sum int
-			for i, v := range block {
-				sum += int(math.RoundToEven(float64(v*inverse))) * int(c.q[r*c.cols+b+i])
+			for from := 0; from < blockSize; from += min(c.group, blockSize) {
+				var sum, plain int
+				for i := from; i < min(from+c.group, len(block)); i++ {
+					sum += x[i] * int(c.q[r*c.cols+b+i])
+					plain += x[i]
+				}
+				g := r*groups + min((b+from)/c.group, groups-1)
+				y[r] = fma32(float32(sum), F16ToF32(c.scale[g])*(amax/127), y[r])
+				if c.min != nil {
+					y[r] = fma32(float32(plain)*(amax/127), F16ToF32(c.min[g]), y[r])
+				}
 			}
-			y[r] = fma32(float32(sum), F16ToF32(c.scale[r*groups+b/c.group])*(amax/127), y[r])
 		}
 	}
 	return y
@@ -95,9 +130,17 @@ func TestIntMulIsExactOnEveryTier(t *testing.T) {
 	eachTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(15, 16))
 		for _, s := range shapes {
+			var cases []intCase
 			for bits := 2; bits <= 8; bits++ {
 				c := newIntCase(r, bits, s.rows, s.cols, s.group)
-				m := PackInt(bits, c.q, c.scale, s.rows, s.cols, s.group)
+				cases = append(cases, c)
+				if bits <= 4 {
+					cases = append(cases, c.withMins(r))
+				}
+			}
+			cases = append(cases, newIntCase(r, 6, s.rows, s.cols, 16))
+			for _, c := range cases {
+				m := c.pack()
 				x := activations(r, s.n, s.cols)
 				var a Acts
 				a.Quantize(pool, x, s.cols, s.n, s.cols)
@@ -109,7 +152,7 @@ func TestIntMulIsExactOnEveryTier(t *testing.T) {
 					for tok := range s.n {
 						for o, want := range c.want(x[tok*s.cols:][:s.cols]) {
 							if got := y[tok*ldy+o]; got != want {
-								t.Fatalf("%d bits, %v: y[%d,%d] = %v, want exactly %v: tiers would give different models", bits, s, tok, o, got, want)
+								t.Fatalf("%d bits, groups of %d, minimums %v, %v: y[%d,%d] = %v, want exactly %v: tiers would give different models", c.bits, c.group, c.min != nil, s, tok, o, got, want)
 							}
 						}
 					}
@@ -117,6 +160,99 @@ func TestIntMulIsExactOnEveryTier(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestMulAllIsTheSingleProducts guards the joint run of queries, keys and
+// values, the second plane of activations and residual additions.
+func TestMulAllIsTheSingleProducts(t *testing.T) {
+	pool := NewPool(2)
+	defer pool.Close()
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(25, 26))
+		for _, n := range []int{1, 2, 5, 16, 21} {
+			const cols = 96
+			x := random(r, n*cols)
+			var a, rest Acts
+			a.Quantize(pool, x, cols, n, cols)
+			rest.QuantizeRest(pool, &a, x, cols, n, cols)
+			var outs []Out
+			var want [][]float32
+			for i, rows := range []int{40, 16, 7, 130} {
+				c := newIntCase(r, []int{8, 4, 6, 3}[i], rows, cols, 32)
+				m := c.pack()
+				o := Out{M: m, A: &a, Y: random(r, n*rows), LdY: rows, Add: i%2 == 1}
+				y := make([]float32, n*rows)
+				m.Mul(nil, y, rows, &a, n)
+				if o.Add {
+					Axpy(1, o.Y, y)
+				}
+				if i >= 2 {
+					o.Rest = &rest
+					second := make([]float32, n*rows)
+					m.Mul(nil, second, rows, &rest, n)
+					Axpy(1, second, y)
+				}
+				outs, want = append(outs, o), append(want, y)
+			}
+			MulAll(pool, n, outs...)
+			for i, o := range outs {
+				for k, v := range o.Y {
+					if v != want[i][k] {
+						t.Fatalf("%d tokens: product %d, value %d is %v alone and %v together", n, i, k, want[i][k], v)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestIntRowIsTheWeights(t *testing.T) {
+	r := rand.New(rand.NewPCG(27, 28))
+	for bits := 2; bits <= 8; bits++ {
+		c := newIntCase(r, bits, 37, 75, 32)
+		if bits <= 4 {
+			c = c.withMins(r)
+		}
+		if bits == 6 {
+			c = newIntCase(r, bits, 37, 75, 16)
+		}
+		m, row := c.pack(), make([]float32, c.cols)
+		groups := (c.cols + c.group - 1) / c.group
+		for i := range c.rows {
+			m.Row(row, i)
+			for k, got := range row {
+				g := i*groups + k/c.group
+				want := float32(c.q[i*c.cols+k]) * F16ToF32(c.scale[g])
+				if c.min != nil {
+					want += F16ToF32(c.min[g])
+				}
+				if got != want {
+					t.Fatalf("%d bits: weight %d, %d reads as %v, packed was %v: embeddings are wrong", bits, i, k, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestSetRowsRefusesWhatDoesNotFit(t *testing.T) {
+	for bits := 2; bits <= 7; bits++ {
+		limit := 1 << (min(bits, 7) - 1)
+		if bits == 7 {
+			continue // stored as 8
+		}
+		for _, v := range []int{limit, -limit - 1} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%d was packed in %d bits", v, bits)
+					}
+				}()
+				q := make([]int8, 16*32)
+				q[9+32*5] = int8(v)
+				PackInt(bits, q, make([]uint16, 16), 16, 32, 32)
+			}()
+		}
+	}
 }
 
 func TestIntRowDoesNotDependOnBatch(t *testing.T) {

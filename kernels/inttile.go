@@ -1,100 +1,328 @@
 package kernels
 
-// intTile is the work of one call of an integer kernel: 16 outputs of some
-// neighbouring tokens of a tile. The assembly reads it by offset; a slice starts
-// with its pointer.
-type intTile struct {
-	blocks      int
-	groupBlocks int
-	nibbles     bool
-	w           []uint8   // one panel
-	scales      []uint16  // its scales [groups][16]
-	q           []int8    // from the first token's block 0 on
-	xs          []float32 // likewise
-	corr        []int32   // likewise
-	width       int       // tokens of the tile: the distance of blocks
-	y           []float32 // [tokens][ldy], 16 values each
-	ldy         int
+import "unsafe"
+
+// actView is the activations of some neighbouring tokens of a tile, from the
+// first one's block 0 on. The assembly reads it by offset.
+type actView struct {
+	q     *int8
+	xs    *float32 // scales
+	corr  *int32   // -128 times the sum of a block's q
+	half  *int32   // -128 times the sum of its first 16
+	width int      // tokens of the tile: the distance of blocks
 }
 
-// mulPanels computes the outputs of panels [lo, hi) for the tokens of the job.
-func (m *IntMatrix) mulPanels(j *mulJob, lo, hi int) {
-	var edge [actTile * panelRows]float32
-	a := j.acts
-	corr := a.corr8
-	if m.nibbles {
-		corr = a.corr4
+// output is where a kernel writes: [tokens][ld] values, 16 of each.
+type output struct {
+	y   []float32
+	ld  int
+	add int // 1: the product is added to y
+}
+
+func (o *output) setAdd(add bool) {
+	o.add = 0
+	if add {
+		o.add = 1
+	}
+}
+
+// intTile is the work of a kernel that reads a panel as it is stored.
+type intTile struct {
+	blocks      int
+	groupBlocks int // blocks per scale, 0: two scales a block
+	w           []uint8
+	scales      []uint16 // [groups][16]
+	mins        []uint16 // likewise, nil if there are none
+	actView
+	output
+
+	apart       int // bytes to the weights of a second panel
+	apartScales int // bytes to its scales and minimums
+	apartY      int // values to its outputs
+}
+
+// wideTile is the work of a kernel that reads an expanded panel: all integers
+// as bytes in the form the tier wants, scales and minimums as f32 for every
+// block (every half block where groups are that short).
+type wideTile struct {
+	blocks int
+	w      []uint8   // [blocks][8] words, of twice the size in paired form
+	scales []float32 // [blocks][16] or [blocks][2][16]
+	mins   []float32 // likewise, nil if there are none
+	next   *int8     // nextBytes a block are fetched from here for later
+	actView
+	output
+}
+
+// nextBytes is how much of the next panel one kernel call fetches a block: with
+// some calls of a few tokens each that is all of it, while they compute.
+const nextBytes = 128
+
+// view returns the activations from token t on.
+func (a *Acts) view(t int) actView {
+	width, at := a.tile(t)
+	return actView{&a.q[at*blockSize], &a.scale[at], &a.corr[at], &a.half[at], width}
+}
+
+// mulPanels computes the outputs of panels [lo, hi) of product o for n tokens.
+func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
+	if n >= wideTokens(tier, m.format, m.group, m.mins != nil) {
+		for p := lo; p < hi; p++ {
+			m.expandPanel(tier, p, s)
+			m.mulWide(tier, o, o.A, n, p, o.Add, m.nextPanel(p, hi), s)
+			if o.Rest != nil {
+				m.mulWide(tier, o, o.Rest, n, p, true, nil, s)
+			}
+		}
+		return
+	}
+	if n == 1 && pairsPanels(tier) {
+		half := min(hi, m.rows/panelRows) - lo // full ones
+		for half /= 2; lo < hi && half > 0; {
+			for p := range half {
+				m.mulPair(tier, o, lo+p, half, s)
+			}
+			lo += 2 * half
+			half = 0
+		}
 	}
 	for p := lo; p < hi; p++ {
-		cols := min(panelRows, m.rows-p*panelRows)
-		for t := 0; t < j.n; {
-			width, at := a.tile(t)
-			rows := intTileRows(j.tier, min(j.n-t, actTile-t%actTile))
-			c := intTile{
-				blocks: m.blocks, groupBlocks: m.groupBlocks, nibbles: m.nibbles,
-				w:      m.panels[p*m.panelBytes():][:m.panelBytes()],
-				scales: m.scales[p*m.groups*panelRows:][:m.groups*panelRows],
-				q:      a.q[at*blockSize:], xs: a.scale[at:], corr: corr[at:], width: width,
-				y: j.y[t*j.ldy+p*panelRows:], ldy: j.ldy,
-			}
-			if cols == panelRows {
-				c.y = c.y[:(rows-1)*j.ldy+panelRows]
-				mulInt(j.tier, rows, &c)
-			} else {
-				c.y, c.ldy = edge[:], panelRows
-				mulInt(j.tier, rows, &c)
-				for r := range rows {
-					copy(j.y[(t+r)*j.ldy+p*panelRows:][:cols], edge[r*panelRows:])
-				}
-			}
-			t += rows
+		m.mulDirect(tier, o, o.A, n, p, o.Add, s)
+		if o.Rest != nil {
+			m.mulDirect(tier, o, o.Rest, n, p, true, s)
 		}
 	}
 }
 
-// mulIntGeneric computes rows tokens of c.
-func mulIntGeneric(rows int, c *intTile) {
+// stored returns the work of a kernel on panel p as it is stored.
+func (m *IntMatrix) stored(p int) intTile {
+	at, n := p*panelRows*m.slots, m.slots*panelRows
+	c := intTile{blocks: m.blocks, groupBlocks: m.group / blockSize, w: m.panel(p), scales: m.scales[at:][:n]}
+	if m.mins != nil {
+		c.mins = m.mins[at:][:n]
+	}
+	return c
+}
+
+// mulPair computes one token of panels p and p+apart, both full.
+func (m *IntMatrix) mulPair(tier Tier, o *Out, p, apart int, s *scratch) {
+	c := &s.direct
+	*c = m.stored(p)
+	c.apart, c.apartScales, c.apartY = apart*m.panelBytes(), 2*apart*panelRows*m.slots, apart*panelRows
+	_, _ = m.panel(p+apart), m.scaleAt((p+apart)*panelRows)
+	c.y = o.Y[p*panelRows:][:(apart+1)*panelRows]
+	c.setAdd(o.Add)
+	c.actView = o.A.view(0)
+	mulDirectPair(tier, m.format, c)
+	if o.Rest != nil {
+		c.setAdd(true)
+		c.actView = o.Rest.view(0)
+		mulDirectPair(tier, m.format, c)
+	}
+}
+
+func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, n, p int, add bool, s *scratch) {
+	c := &s.direct
+	*c = m.stored(p)
+	c.setAdd(add)
+	for t := 0; t < n; {
+		rows := directRows(tier, m.format, min(n-t, actTile-t%actTile))
+		c.actView = a.view(t)
+		edge := m.open(&c.output, o, t, p, rows, s)
+		mulDirect(tier, m.format, rows, c)
+		if edge {
+			m.close(o, t, p, rows, s)
+		}
+		t += rows
+	}
+}
+
+func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next []uint8, s *scratch) {
+	c := &s.tile
+	*c = wideTile{blocks: m.blocks, w: s.w, scales: s.scales, mins: s.mins}
+	c.setAdd(add)
+	for t := 0; t < n; {
+		rows := wideRows(tier, m.format, min(n-t, actTile-t%actTile))
+		c.actView = a.view(t)
+		c.next = c.q // nothing to fetch: a line that is there already
+		if len(next) > 0 {
+			c.next = (*int8)(unsafe.Pointer(&next[0]))
+			next = next[min(len(next), m.blocks*nextBytes):]
+		}
+		if paired(tier, m.format) {
+			_, at := a.tile(t)
+			c.q = &a.pairs[2*at*blockSize]
+		}
+		edge := m.open(&c.output, o, t, p, rows, s)
+		mulWide(tier, m.format, m.group, rows, c)
+		if edge {
+			m.close(o, t, p, rows, s)
+		}
+		t += rows
+	}
+}
+
+// nextPanel is the panel after p if it is below hi.
+func (m *IntMatrix) nextPanel(p, hi int) []uint8 {
+	if p+1 < hi {
+		return m.panel(p + 1)
+	}
+	return nil
+}
+
+// open points c at the outputs of rows tokens from t on, or, if panel p is not
+// full, at a copy of them, and reports which.
+func (m *IntMatrix) open(c *output, o *Out, t, p, rows int, s *scratch) (edge bool) {
+	first := p * panelRows
+	cols := min(panelRows, m.rows-first)
+	c.y, c.ld = o.Y[t*o.LdY+first:][:(rows-1)*o.LdY+cols], o.LdY
+	if cols == panelRows {
+		return false
+	}
+	if c.add != 0 {
+		for r := range rows {
+			copy(s.edge[r*panelRows:][:cols], c.y[r*o.LdY:])
+		}
+	}
+	c.y, c.ld = s.edge[:], panelRows
+	return true
+}
+
+// close copies the outputs of a panel that is not full to their place.
+func (m *IntMatrix) close(o *Out, t, p, rows int, s *scratch) {
+	first := p * panelRows
+	for r := range rows {
+		copy(o.Y[(t+r)*o.LdY+first:][:m.rows-first], s.edge[r*panelRows:])
+	}
+}
+
+// paired reports whether the tier's wide kernel of f reads magnitudes and signs
+// of weights, and activations beside their opposites.
+func paired(tier Tier, f format) bool { return tier == AVX2 && f == 8 }
+
+// scratch is the memory of one worker.
+type scratch struct {
+	w            []uint8
+	memory       []uint8 // of w where the panel is not used as it is
+	scales, mins []float32
+	minMemory    []float32
+	edge         [actTile * panelRows]float32
+	tile         wideTile
+	direct       intTile
+}
+
+// expandPanel prepares panel p for mulWide.
+func (m *IntMatrix) expandPanel(tier Tier, p int, s *scratch) {
+	if !expands(tier, m.format) {
+		s.w = m.panel(p)
+	} else {
+		size := m.blocks * quads * wordBytes
+		if paired(tier, m.format) {
+			size *= 2
+		}
+		if cap(s.memory) < size {
+			s.memory = aligned[uint8](size)
+		}
+		s.w = s.memory[:size]
+		expand(tier, m.format, s.w, m.panel(p), m.blocks)
+	}
+	at, n := p*panelRows*m.slots, m.slots*panelRows
+	s.scales = m.widen(s.scales, m.scales[at:][:n])
+	s.mins = nil
+	if m.mins != nil {
+		s.minMemory = m.widen(s.minMemory, m.mins[at:][:n])
+		s.mins = s.minMemory
+	}
+}
+
+// widen converts a panel's scales to f32 and repeats them for every block.
+func (m *IntMatrix) widen(dst []float32, src []uint16) []float32 {
+	n, repeat := m.blocks*panelRows, m.group/blockSize
+	if repeat == 0 {
+		n, repeat = 2*n, 1
+	}
+	if cap(dst) < n {
+		dst = aligned[float32](n)
+	}
+	dst = dst[:n]
+	if repeat == 1 {
+		widenHalves(dst, src)
+		return dst
+	}
+	for at, g := 0, 0; at < n; g++ {
+		group := dst[at:][:min(repeat*panelRows, n-at)]
+		widenHalves(group[:panelRows], src[g*panelRows:])
+		for i := panelRows; i < len(group); i += panelRows {
+			copy(group[i:], group[:panelRows])
+		}
+		at += len(group)
+	}
+	return dst
+}
+
+// mulDirectGeneric computes rows tokens of c.
+func mulDirectGeneric(f format, rows int, c *intTile) {
+	size := f.blockBytes()
 	for t := range rows {
 		var acc [panelRows]float32
 		for b := range c.blocks {
 			at := b*c.width + t
-			x := (*[blockSize]int8)(c.q[at*blockSize:])
-			sums := [panelRows]int32{}
-			if c.nibbles {
-				sumNibbles(&sums, x, c.w[b*256:][:256])
-				for r := range sums {
-					sums[r] += c.corr[at]
-				}
+			x := (*[blockSize]int8)(unsafe.Add(unsafe.Pointer(c.q), at*blockSize))
+			block := c.w[b*size:][:size]
+			first, second := blockSums(f, x, block)
+			xs, neg, half := *item(c.xs, at), *item(c.corr, at)>>7, *item(c.half, at)>>7
+			if c.groupBlocks == 0 {
+				c.addScaled(&acc, &first, 2*b, xs, half)
+				c.addScaled(&acc, &second, 2*b+1, xs, neg-half)
+				continue
+			}
+			for r := range first {
+				first[r] += second[r]
+			}
+			c.addScaled(&acc, &first, b/c.groupBlocks, xs, neg)
+		}
+		y := c.y[t*c.ld:][:panelRows]
+		for r, v := range acc {
+			if c.add != 0 {
+				v += y[r]
+			}
+			y[r] = v
+		}
+	}
+}
+
+// item is element i of an array.
+func item[T any](first *T, i int) *T {
+	return (*T)(unsafe.Add(unsafe.Pointer(first), uintptr(i)*unsafe.Sizeof(*first)))
+}
+
+func (c *intTile) addScaled(acc *[panelRows]float32, sums *[panelRows]int32, group int, xs float32, neg int32) {
+	for r, s := range sums {
+		acc[r] = fma32(float32(s), F16ToF32(c.scales[group*panelRows+r])*xs, acc[r])
+	}
+	if c.mins == nil {
+		return
+	}
+	sum := -(float32(neg) * xs)
+	for r := range acc {
+		acc[r] = fma32(sum, F16ToF32(c.mins[group*panelRows+r]), acc[r])
+	}
+}
+
+// blockSums returns the products of the first and the last 16 inputs.
+func blockSums(f format, x *[blockSize]int8, block []uint8) (first, second [panelRows]int32) {
+	for r := range panelRows {
+		var words [quads]uint32
+		f.unpack(&words, block[4*r:])
+		for q, w := range words {
+			s := int32(int8(w))*int32(x[4*q]) + int32(int8(w>>8))*int32(x[4*q+1]) +
+				int32(int8(w>>16))*int32(x[4*q+2]) + int32(int8(w>>24))*int32(x[4*q+3])
+			if q < quads/2 {
+				first[r] += s
 			} else {
-				sumBytes(&sums, x, c.w[b*512:][:512])
-			}
-			scales := c.scales[b/c.groupBlocks*panelRows:][:panelRows]
-			for r, s := range sums {
-				acc[r] = fma32(float32(s), F16ToF32(scales[r])*c.xs[at], acc[r])
-			}
-		}
-		copy(c.y[t*c.ldy:][:panelRows], acc[:])
-	}
-}
-
-func sumBytes(sums *[panelRows]int32, x *[blockSize]int8, w []uint8) {
-	for j := range 8 {
-		x0, x1, x2, x3 := int32(x[4*j]), int32(x[4*j+1]), int32(x[4*j+2]), int32(x[4*j+3])
-		word := w[j*64:][:64]
-		for r := range sums {
-			v := word[4*r:][:4]
-			sums[r] += int32(int8(v[0]))*x0 + int32(int8(v[1]))*x1 + int32(int8(v[2]))*x2 + int32(int8(v[3]))*x3
-		}
-	}
-}
-
-func sumNibbles(sums *[panelRows]int32, x *[blockSize]int8, w []uint8) {
-	for j := range 4 {
-		word := w[j*64:][:64]
-		for r := range sums {
-			for i, v := range word[4*r:][:4] {
-				sums[r] += int32(v&15)*int32(x[4*j+i]) + int32(v>>4)*int32(x[4*j+16+i])
+				second[r] += s
 			}
 		}
 	}
+	return first, second
 }

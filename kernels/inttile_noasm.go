@@ -2,10 +2,28 @@
 
 package kernels
 
-// intTileRows is the number of tokens, of those left in a tile, of the next
-// kernel call.
-func intTileRows(_ Tier, left int) int { return left }
+// wideTokens is the number of tokens from which on a panel is expanded first:
+// plain Go gains nothing by it.
+func wideTokens(Tier, format, int, bool) int { return 1 << 30 }
 
-func mulInt(_ Tier, rows int, c *intTile) { mulIntGeneric(rows, c) }
+func expands(Tier, format) bool { return false }
+
+// directRows is the number of tokens, of those left in a tile, of the next call
+// of mulDirect.
+func directRows(_ Tier, _ format, left int) int { return left }
+
+func wideRows(_ Tier, _ format, left int) int { return left }
+
+func mulDirect(_ Tier, f format, rows int, c *intTile) { mulDirectGeneric(f, rows, c) }
+
+func mulWide(Tier, format, int, int, *wideTile) { panic("kernels: no wide kernel in this build") }
+
+func expand(Tier, format, []uint8, []uint8, int) { panic("kernels: no wide kernel in this build") }
+
+func widenHalves(dst []float32, src []uint16) {
+	for i := range dst {
+		dst[i] = F16ToF32(src[i])
+	}
+}
 
 func quantize(_ Tier, x []float32, a *Acts, at, width int) { quantizeGeneric(x, a, at, width) }

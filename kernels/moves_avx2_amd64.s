@@ -83,10 +83,10 @@ DATA quantizeOrder<>+16(SB)/8, $0x0000000600000002
 DATA quantizeOrder<>+24(SB)/8, $0x0000000700000003
 GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 
-// func quantizeAVX2(x *float32, blocks int, q *int8, scale *float32, corr8, corr4 *int32, width int)
+// func quantizeAVX2(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 //
 // Registers:
-//	SI x, CX blocks left, DI q, R8 scale, R9 corr8, R10 corr4, R11 step of the last three, R12 step of q, AX sum
+//	SI x, CX blocks left, DI q, R8 scale, R9 corr, R10 half, R11 step of the last three, R12 step of q
 //	Y0 to Y3 values, Y4 to Y7 spare, X8 mask of a block that is not zero
 //	X12 least magnitude, X13 127, Y14 order of packed words, Y15 mask of magnitudes
 TEXT ·quantizeAVX2(SB), NOSPLIT, $0-56
@@ -94,8 +94,8 @@ TEXT ·quantizeAVX2(SB), NOSPLIT, $0-56
 	MOVQ blocks+8(FP), CX
 	MOVQ q+16(FP), DI
 	MOVQ scale+24(FP), R8
-	MOVQ corr8+32(FP), R9
-	MOVQ corr4+40(FP), R10
+	MOVQ corr+32(FP), R9
+	MOVQ half+40(FP), R10
 	MOVQ width+48(FP), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
@@ -141,20 +141,28 @@ loop:
 	VMULPS Y7, Y3, Y3
 	VCVTPS2DQ Y3, Y3
 	VPADDD Y1, Y0, Y4
-	VPADDD Y3, Y2, Y5
-	VPADDD Y5, Y4, Y4
 	VEXTRACTI128 $1, Y4, X5
 	VPADDD X5, X4, X4
 	VPSHUFD $0x4E, X4, X5
 	VPADDD X5, X4, X4
 	VPSHUFD $0xB1, X4, X5
 	VPADDD X5, X4, X4
-	VMOVD X4, AX
-	NEGL AX
-	SHLL $3, AX
-	MOVL AX, (R10)
-	SHLL $4, AX
-	MOVL AX, (R9)
+	VPADDD Y3, Y2, Y6
+	VPSLLD $7, X4, X7
+	VMOVDQA Y6, Y4
+	VEXTRACTI128 $1, Y4, X5
+	VPADDD X5, X4, X4
+	VPSHUFD $0x4E, X4, X5
+	VPADDD X5, X4, X4
+	VPSHUFD $0xB1, X4, X5
+	VPADDD X5, X4, X4
+	VPSLLD $7, X4, X4
+	VPADDD X7, X4, X4
+	VPXOR X5, X5, X5
+	VPSUBD X7, X5, X7
+	VPSUBD X4, X5, X4
+	VMOVD X7, (R10)
+	VMOVD X4, (R9)
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -165,6 +173,51 @@ loop:
 	ADDQ R11, R8
 	ADDQ R11, R9
 	ADDQ R11, R10
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func widenHalvesAVX2(dst *float32, src *uint16, n int)
+//
+// Registers:
+//	DI dst, SI src, CX values left, a multiple of 8
+//	Y0 values
+TEXT ·widenHalvesAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+loop:
+	VCVTPH2PS (SI), Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $16, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func pairBlocksAVX2(dst, src *int8, blocks int)
+//
+// Registers:
+//	DI dst, SI src, CX blocks of 32 left
+//	Y0 values, Y1 opposites, Y2 and Y3 both by four, Y4 zero
+TEXT ·pairBlocksAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), CX
+	VPXOR Y4, Y4, Y4
+loop:
+	VMOVDQU (SI), Y0
+	VPSUBB Y0, Y4, Y1
+	VPUNPCKLDQ Y1, Y0, Y2
+	VPUNPCKHDQ Y1, Y0, Y3
+	VPERM2I128 $0x20, Y3, Y2, Y0
+	VPERM2I128 $0x31, Y3, Y2, Y1
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y1, 32(DI)
+	ADDQ $32, SI
+	ADDQ $64, DI
 	DECQ CX
 	JNZ loop
 	VZEROUPPER

@@ -69,18 +69,18 @@ loop:
 	BNE loop
 	RET
 
-// func quantizeNEON(x *float32, blocks int, q *int8, scale *float32, corr8, corr4 *int32, width int)
+// func quantizeNEON(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 //
 // Registers:
-//	R1 x, R2 blocks left, R3 q, R4 scale, R5 corr8, R6 corr4, R7 step of the last three, R8 step of q, R9 sum
+//	R1 x, R2 blocks left, R3 q, R4 scale, R5 corr, R6 half, R7 step of the last three, R8 step of q, R9 sum
 //	V0 to V7 values, V16 to V23 magnitudes, V24 scale, V25 its inverse, V26 least magnitude, V27 127, V28 mask of magnitudes
 TEXT ·quantizeNEON(SB), NOSPLIT, $0-56
 	MOVD x+0(FP), R1
 	MOVD blocks+8(FP), R2
 	MOVD q+16(FP), R3
 	MOVD scale+24(FP), R4
-	MOVD corr8+32(FP), R5
-	MOVD corr4+40(FP), R6
+	MOVD corr+32(FP), R5
+	MOVD half+40(FP), R6
 	MOVD width+48(FP), R7
 	LSL $5, R7, R8
 	LSL $2, R7
@@ -135,19 +135,22 @@ some:
 	WORD $0x4e21a8c6 // FCVTNS.4S V6, V6
 	WORD $0x6e39dce7 // FMUL.4S V7, V7, V25
 	WORD $0x4e21a8e7 // FCVTNS.4S V7, V7
-	VADD V0.S4, V1.S4, V16.S4
+	VADD V1.S4, V0.S4, V16.S4
 	VADD V2.S4, V16.S4, V16.S4
 	VADD V3.S4, V16.S4, V16.S4
-	VADD V4.S4, V16.S4, V16.S4
-	VADD V5.S4, V16.S4, V16.S4
-	VADD V6.S4, V16.S4, V16.S4
-	VADD V7.S4, V16.S4, V16.S4
+	VADD V5.S4, V4.S4, V17.S4
+	VADD V6.S4, V17.S4, V17.S4
+	VADD V7.S4, V17.S4, V17.S4
+	VADD V16.S4, V17.S4, V17.S4
 	VADDV V16.S4, V16
 	FMOVS F16, R9
 	NEGW R9, R9
-	LSLW $3, R9
+	LSLW $7, R9
 	MOVW R9, (R6)
-	LSLW $4, R9
+	VADDV V17.S4, V17
+	FMOVS F17, R9
+	NEGW R9, R9
+	LSLW $7, R9
 	MOVW R9, (R5)
 	WORD $0x0e614810 // SQXTN.4H V16, V0
 	WORD $0x4e614830 // SQXTN2.8H V16, V1
@@ -167,5 +170,23 @@ some:
 	ADD R7, R5
 	ADD R7, R6
 	SUBS $1, R2
+	BNE loop
+	RET
+
+// func widenHalvesNEON(dst *float32, src *uint16, n int)
+//
+// Registers:
+//	R1 dst, R2 src, R3 values left, a multiple of 8
+//	V0 values, V1 and V2 wide
+TEXT ·widenHalvesNEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R2
+	MOVD n+16(FP), R3
+loop:
+	VLD1.P 16(R2), [V0.H8]
+	WORD $0x0e217801 // FCVTL V1, V0
+	WORD $0x4e217802 // FCVTL2 V2, V0
+	VST1.P [V1.S4, V2.S4], 32(R1)
+	SUBS $8, R3
 	BNE loop
 	RET

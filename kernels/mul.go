@@ -10,16 +10,15 @@ type panelMatrix interface {
 	mulPanels(j *mulJob, lo, hi int)
 }
 
-// mulJob is one product in flight. Unit i of it covers chunk panels.
+// mulJob is one dense product in flight. Unit i of it covers chunk panels.
 type mulJob struct {
 	m      panelMatrix
 	tier   Tier
 	y      []float32
 	ldy, n int
-	x      []float32 // dense: strips of width rows, laid out [cols][width]
+	x      []float32 // strips of width rows, laid out [cols][width]
 	width  int
 	strips []float32 // memory of x when it had to be packed
-	acts   *Acts     // integers
 	panels int
 	chunk  int
 }
@@ -76,7 +75,7 @@ func mulDense(p *Pool, m panelMatrix, rows, cols int, y []float32, ldy int, x []
 }
 
 func (j *mulJob) dense(m panelMatrix, rows, cols int, y []float32, ldy int, x []float32, ldx, n int) {
-	j.m, j.tier, j.y, j.ldy, j.n = m, Active(), y, ldy, n
+	j.m, j.tier, j.y, j.ldy, j.n = m, floatTier(), y, ldy, n
 	j.width = stripWidth(j.tier)
 	if n == 1 {
 		j.x = x

@@ -10,7 +10,7 @@ import (
 // weights in the cache and in memory, on one and on two threads.
 func BenchmarkMul(b *testing.B) {
 	shapes := []struct{ rows, cols, n int }{
-		{1024, 256, 1}, {32768, 1024, 1}, {768, 256, 8}, {768, 256, 64}, {1024, 1024, 128},
+		{262144, 1024, 1}, {3072, 1024, 16}, {3072, 1024, 128}, {1024, 3072, 128},
 	}
 	benchTiers(b, func(b *testing.B) {
 		r := rand.New(rand.NewPCG(3, 4))
@@ -36,7 +36,7 @@ func BenchmarkMul(b *testing.B) {
 					half[i] = F32ToBF16(v)
 				}
 				dense("bf16", PackBF16(half, s.rows, s.cols))
-				for _, c := range []struct{ bits, group int }{{8, 32}, {8, 128}, {4, 32}} {
+				for _, c := range []struct{ bits, group int }{{8, 32}, {4, 32}, {6, 16}, {2, 32}} {
 					ic := newIntCase(r, c.bits, s.rows, s.cols, c.group)
 					m := PackInt(c.bits, ic.q, ic.scale, s.rows, s.cols, c.group)
 					var a Acts
@@ -51,4 +51,20 @@ func BenchmarkMul(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkSetRows packs rows as a model is loaded: half of the time to the
+// first token.
+func BenchmarkSetRows(b *testing.B) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, bits := range []int{8, 6, 4} {
+		b.Run(fmt.Sprintf("%d bits", bits), func(b *testing.B) {
+			c := newIntCase(r, bits, 512, 1024, 32)
+			m := NewInt(bits, c.rows, c.cols, c.group, false)
+			for b.Loop() {
+				m.SetRows(0, c.q, c.scale, nil)
+			}
+			reportRate(b, "GOPS", 0, float64(m.Bytes()))
+		})
+	}
 }

@@ -38,6 +38,7 @@ type Pool struct {
 	units   int64
 	workers []*worker
 	job     mulJob
+	ints    intJob
 	quant   quantJob
 
 	_      [64]byte // keeps the words that all workers hammer off other lines

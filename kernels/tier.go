@@ -14,8 +14,11 @@ type Tier uint8
 const (
 	Generic Tier = iota // plain Go
 	AVX2                // amd64: AVX2, FMA, F16C
+	AVXVNNI             // amd64: AVX2 and the dot product of AVX-VNNI
 	AVX512              // amd64: AVX-512 F, BW, DQ, VL and VNNI
 	NEON                // arm64: ARMv8.0 Advanced SIMD
+	DotProd             // arm64: NEON and the dot product of ARMv8.2
+	I8MM                // arm64: DotProd and the matrix product of ARMv8.6
 )
 
 // tierEnv names a tier to start with, for tests and for comparisons.
@@ -28,10 +31,16 @@ func (t Tier) String() string {
 		return "generic"
 	case AVX2:
 		return "avx2"
+	case AVXVNNI:
+		return "avx-vnni"
 	case AVX512:
 		return "avx512-vnni"
 	case NEON:
 		return "neon"
+	case DotProd:
+		return "neon-dotprod"
+	case I8MM:
+		return "neon-i8mm"
 	}
 	return fmt.Sprintf("tier(%d)", uint8(t))
 }
@@ -80,4 +89,17 @@ func Force(t Tier) (restore func(), err error) {
 	}
 	before := active.Swap(uint32(t))
 	return func() { active.Store(before) }, nil
+}
+
+// floatTier is the tier whose f32 functions the active one uses: dot products
+// of integers add nothing to them.
+func floatTier() Tier {
+	switch t := Active(); t {
+	case AVXVNNI:
+		return AVX2
+	case DotProd, I8MM:
+		return NEON
+	default:
+		return t
+	}
 }

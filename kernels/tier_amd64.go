@@ -11,6 +11,9 @@ func detect() []Tier {
 		return nil
 	}
 	tiers := []Tier{AVX2}
+	if x.HasAVXVNNI {
+		tiers = append(tiers, AVXVNNI)
+	}
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI {
 		tiers = append(tiers, AVX512)
 	}

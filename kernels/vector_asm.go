@@ -8,7 +8,7 @@ import "math"
 const maxLanes = 16
 
 func dot(a, b []float32) float32 {
-	tier := Active()
+	tier := floatTier()
 	n := len(a) &^ (vectorLanes(tier) - 1)
 	if tier == Generic || n == 0 {
 		return dotGeneric(a, b)
@@ -21,7 +21,7 @@ func dot(a, b []float32) float32 {
 }
 
 func axpy(alpha float32, x, y []float32) {
-	tier := Active()
+	tier := floatTier()
 	n := len(x) &^ (vectorLanes(tier) - 1)
 	if tier != Generic && n > 0 {
 		axpyVector(tier, alpha, &x[0], &y[0], n)
@@ -31,7 +31,7 @@ func axpy(alpha float32, x, y []float32) {
 }
 
 func scaleMul(dst, x, gain []float32, s float32) {
-	tier := Active()
+	tier := floatTier()
 	n := len(x) &^ (vectorLanes(tier) - 1)
 	if tier != Generic && n > 0 {
 		scaleMulVector(tier, &dst[0], &x[0], &gain[0], s, n)
@@ -41,7 +41,7 @@ func scaleMul(dst, x, gain []float32, s float32) {
 }
 
 func scale(x []float32, s float32) {
-	tier := Active()
+	tier := floatTier()
 	n := len(x) &^ (vectorLanes(tier) - 1)
 	if tier != Generic && n > 0 {
 		scaleVector(tier, &x[0], s, n)
@@ -51,7 +51,7 @@ func scale(x []float32, s float32) {
 }
 
 func maximum(x []float32) float32 {
-	tier := Active()
+	tier := floatTier()
 	n := len(x) &^ (vectorLanes(tier) - 1)
 	if tier == Generic || n == 0 {
 		return maximumGeneric(x)
@@ -66,7 +66,7 @@ func maximum(x []float32) float32 {
 // expSub replaces x[i] by exp(x[i]-m) and returns the sum. A rest shorter than
 // a vector is filled up with -Inf, whose exponential is 0.
 func expSub(x []float32, m float32) float32 {
-	tier := Active()
+	tier := floatTier()
 	if tier == Generic {
 		return expSubGeneric(x, m)
 	}
@@ -89,7 +89,7 @@ func expSub(x []float32, m float32) float32 {
 }
 
 func swiglu(dst, gate, up []float32) {
-	tier := Active()
+	tier := floatTier()
 	if tier == Generic {
 		swigluGeneric(dst, gate, up)
 		return
@@ -110,7 +110,7 @@ func swiglu(dst, gate, up []float32) {
 
 func rotate(x, cos, sin []float32) {
 	n := len(x) &^ (rotateLanes - 1)
-	if Active() != Generic && n > 0 {
+	if floatTier() != Generic && n > 0 {
 		rotateVector(&x[0], &cos[0], &sin[0], n)
 		x, cos, sin = x[n:], cos[n/2:], sin[n/2:]
 	}

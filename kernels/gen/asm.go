@@ -22,11 +22,16 @@ func newAsm() *asm {
 // fn opens a function: its Go signature, the register map, and TEXT. args is
 // the size of arguments and results in bytes.
 func (a *asm) fn(name, signature string, args int, registers ...string) {
+	a.fnFrame(name, signature, 0, args, registers...)
+}
+
+// fnFrame is fn for a function with frame bytes of its own on the stack.
+func (a *asm) fnFrame(name, signature string, frame, args int, registers ...string) {
 	fmt.Fprintf(a, "\n// func %s%s\n//\n// Registers:\n", name, signature)
 	for _, r := range registers {
 		fmt.Fprintf(a, "//\t%s\n", r)
 	}
-	fmt.Fprintf(a, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, args)
+	fmt.Fprintf(a, "TEXT ·%s(SB), NOSPLIT, $%d-%d\n", name, frame, args)
 }
 
 // op writes one instruction: the mnemonic, then operands joined by commas.

@@ -2,166 +2,288 @@ package main
 
 import "fmt"
 
-// intTilesNEON writes an integer product of ARMv8.0, which has no dot
-// product. Four weights and activations of an output lie side by side; their
-// products are added in 16 bits as long as they fit (two of bytes, a block's
-// eight of nibbles, which hold weight+8), then pairwise in 32 bits.
-func intTilesNEON(nibbles bool, tokens int) []byte {
-	a := newAsm()
-	intTileNEON(neon{a}, nibbles, tokens)
-	return a.Bytes()
+// armISA is an instruction set of integer kernels on arm64: its tier in package
+// kernels and the suffix of names.
+type armISA string
+
+const (
+	isaNEON armISA = "NEON" // products in 16 bits
+	isaDot  armISA = "Dot"  // SDOT: four products and a sum in 32 bits
+	isaI8MM armISA = "I8MM" // SMMLA: two outputs times two tokens, eight inputs each
+)
+
+// armForm is how a kernel finds the integers of a panel: as they are stored, or
+// expanded to signed bytes with f32 scales for every block.
+type armForm struct {
+	bits  int
+	wide  bool
+	short bool // two scales a block
 }
 
-func intTileNEON(a neon, nibbles bool, tokens int) {
-	sum := func(t, i int) int { return 8*t + i } // 8 registers of 2 outputs each
-	result := func(t, g int) int { return 16 + 4*t + g }
-	a.fn(intName(nibbles, "NEON", tokens), "(c *intTile)", 8,
-		"R1 weights, R2 their scales, R3 activations, R4 their scales, R5 corrections",
-		"R6 and R7 steps of a block in R4 and R3, R8 blocks after this group, R9 blocks left in it, R10 blocks of a group",
-		"R11 y, R12 its stride in bytes, R13 to R16 words of activations, R17 second word of weights, R19 spare",
-		"V0 to V15 sums of a block, V16 to V23 results, V24 to V27 activations, V28 and V29 weights, V30 products, V31 mask or products",
-		"at the end of a block V24 scale of activations, V25 correction, V26 to V29 scales of weights")
-	a.op("MOVD", "c+0(FP)", "R0")
-	for _, f := range []struct{ field, r string }{
-		{"w", "R1"},
-		{"scales", "R2"},
-		{"q", "R3"},
-		{"xs", "R4"},
-		{"corr", "R5"},
-		{"width", "R6"},
-		{"blocks", "R8"},
-		{"groupBlocks", "R10"},
-		{"y", "R11"},
-		{"ldy", "R12"},
-	} {
-		a.op("MOVD", "intTile_"+f.field+"(R0)", f.r)
+func (f armForm) name(isa armISA, tokens int) string {
+	s := "wide"
+	if !f.wide {
+		s = fmt.Sprintf("mul%d", f.bits)
 	}
-	a.op("LSL", "$5", "R6", "R7")
-	a.op("LSL", "$2", "R6")
-	a.op("LSL", "$2", "R12")
-	for t := range tokens {
+	if f.short {
+		s += "Short"
+	}
+	return fmt.Sprintf("%s%sT%d", s, isa, tokens)
+}
+
+func (f armForm) tile() string {
+	if f.wide {
+		return "wideTile"
+	}
+	return "intTile"
+}
+
+// hasMins reports whether a panel of this form may have minimums.
+func (f armForm) hasMins() bool { return !f.short && (f.wide || f.bits <= 4) }
+
+func (f armForm) blockBytes() int {
+	if f.wide {
+		return 512
+	}
+	return 64 * f.bits
+}
+
+// parts are the runs of quads that share a scale.
+func (f armForm) parts() [][]int {
+	all := []int{0, 1, 2, 3, 4, 5, 6, 7}
+	if f.short {
+		return [][]int{all[:4], all[4:]}
+	}
+	return [][]int{all}
+}
+
+// correctionBits are the bits behind the point of corrections in memory: they
+// are -128 times a block's sum of activations.
+const correctionBits = 7
+
+// armInt is an integer kernel: 16 outputs of some neighbouring tokens. Vectors
+// of results and sums are numbered by token and by four outputs.
+type armInt struct {
+	neon
+	armForm
+	isa    armISA
+	tokens int
+	bank
+	labels int
+}
+
+// bank allots vector registers.
+type bank struct {
+	next      int
+	registers []string
+}
+
+// take returns n neighbouring registers and notes what they hold.
+func (b *bank) take(n int, holds string) []int {
+	r := make([]int, n)
+	for i := range r {
+		r[i] = b.next + i
+	}
+	b.next += n
+	switch {
+	case b.next > 32:
+		panic(fmt.Sprintf("gen: %s need %d vector registers", holds, b.next))
+	case n == 1:
+		b.registers = append(b.registers, fmt.Sprintf("V%d %s", r[0], holds))
+	case n > 1:
+		b.registers = append(b.registers, fmt.Sprintf("V%d to V%d %s", r[0], r[n-1], holds))
+	}
+	return r
+}
+
+// head opens the function and loads the tile; registers that a form does not
+// need stay free. Groups of blocks are counted where scales are as stored.
+func (k *armInt) head() {
+	mins, groups := "", ""
+	fields := []string{"w", "R1", "scales", "R2", "q", "R3", "xs", "R4", "width", "R6", "blocks", "R8"}
+	if k.hasMins() {
+		mins = ", R13 minimums or 0"
+		fields = append(fields, "mins", "R13", "corr", "R5")
+	}
+	if k.grouped() {
+		groups = ", R9 blocks left in the group, R10 blocks of a group"
+		fields = append(fields, "groupBlocks", "R10")
+	}
+	k.fn(k.name(k.isa, k.tokens), "(c *"+k.tile()+")", 8, append([]string{
+		"R0 c, R1 weights, R2 their scales" + mins + ", R3 activations, R4 their scales, R5 corrections",
+		"R6 and R7 steps of a block in R4 and R3, R8 blocks left" + groups,
+		"R11 y, R12 its stride in bytes, R14 whether to add to it, R15 to R17 places within a block",
+	}, k.registers...)...)
+	k.op("MOVD", "c+0(FP)", "R0")
+	k.fields(fields...)
+	k.op("LSL", "$5", "R6", "R7")
+	k.op("LSL", "$2", "R6")
+}
+
+// nibbles reports whether the kernel takes stored nibbles as they are.
+func (f armForm) nibbles() bool { return !f.wide && f.bits == 4 }
+
+// scaleStep is how far scales move on after a part of a block.
+func (f armForm) scaleStep() int {
+	if f.grouped() {
+		return 0
+	}
+	if f.wide {
+		return 64
+	}
+	return 32
+}
+
+// grouped reports whether a scale may serve several blocks.
+func (f armForm) grouped() bool { return !f.wide && !f.short }
+
+// fields loads fields of the tile at R0: name, register pairs.
+func (k *armInt) fields(pairs ...string) {
+	part := map[string]string{
+		"q": "actView", "xs": "actView", "corr": "actView", "half": "actView", "width": "actView",
+		"y": "output", "ld": "output", "add": "output",
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		at := k.tile() + "_" + pairs[i]
+		if p, ok := part[pairs[i]]; ok {
+			at = k.tile() + "_" + p + "+" + p + "_" + pairs[i]
+		}
+		k.op("MOVD", at+"(R0)", pairs[i+1])
+	}
+}
+
+// fresh returns a label that is not in use.
+func (k *armInt) fresh(what string) string {
+	k.labels++
+	return fmt.Sprintf("%s%d", what, k.labels)
+}
+
+// blocks writes the loop over blocks. Scales that serve several blocks are
+// loaded to hoisted once a group, or by the block itself if it is nil.
+func (k *armInt) blocks(hoisted []int, block func()) {
+	if !k.grouped() {
+		k.label("block")
+		block()
+		k.op("SUBS", "$1", "R8")
+		k.op("BNE", "block")
+		return
+	}
+	k.label("group")
+	if hoisted != nil {
+		k.scales("R2", 32, hoisted)
+	}
+	k.op("CMP", "R8", "R10")
+	k.op("CSEL", "LT", "R10", "R8", "R9")
+	k.op("SUB", "R9", "R8")
+	k.label("block")
+	block()
+	k.op("SUBS", "$1", "R9")
+	k.op("BNE", "block")
+	if hoisted == nil {
+		k.op("ADD", "$32", "R2")
+	}
+	if k.hasMins() {
+		same := k.fresh("plain")
+		k.op("CBZ", "R13", same)
+		k.op("ADD", "$32", "R13")
+		k.label(same)
+	}
+	k.op("CBNZ", "R8", "group")
+}
+
+// scales loads the scales or minimums of all outputs to four registers, in
+// order; step is how far the place moves on.
+func (k *armInt) scales(from string, step int, to []int) {
+	move, place := "VLD1", "("+from+")"
+	if step != 0 {
+		move, place = "VLD1.P", mem(step, from)
+	}
+	if k.wide {
+		k.op(move, place, list(to[0], 4, "S4"))
+		return
+	}
+	k.op(move, place, list(to[2], 2, "H8"))
+	k.two("FCVTL", to[0], to[2])
+	k.two("FCVTL2", to[1], to[2])
+	k.two("FCVTL", to[2], to[3])
+	k.two("FCVTL2", to[3], to[3])
+}
+
+// tokenWords loads 32 bits a token, neighbours in memory, and steps to the next
+// block: a token alone fills all lanes.
+func (k *armInt) tokenWords(from string, to int) {
+	switch k.tokens {
+	case 1:
+		k.op("VLD1R.P", "("+from+")(R6)", list(to, 1, "S4"))
+	case 2:
+		k.op("VLD1.P", "("+from+")(R6)", list(to, 1, "B8"))
+	default:
+		k.op("VLD1.P", "("+from+")(R6)", list(to, 1, "B16"))
+	}
+}
+
+// scale adds sums, exact in 32 bits, times the products of scales to results,
+// a token after the other, each step for as many at once as there are products:
+// a core that keeps the order of instructions would wait for single ones.
+func (k *armInt) scale(results, sums, scales []int, xs int, products []int) {
+	a, n := len(scales), len(products)
+	for from := 0; from < len(sums); from += n {
+		to := min(from+n, len(sums))
+		for i := from; i < to; i++ {
+			k.lane("FMUL.4S", products[i-from], scales[i%a], xs, i/a)
+		}
+		for _, sum := range sums[from:to] {
+			k.two("SCVTF.4S", sum, sum)
+		}
+		for i := from; i < to; i++ {
+			k.op("VFMLA", v(products[i-from], "S4"), v(sums[i], "S4"), v(results[i], "S4"))
+		}
+	}
+}
+
+// minimums adds the sums of activations times the minimums to the results, if
+// there are any. corr holds minus those sums, point bits behind the point; if
+// point is 0 it is not loaded yet. It is lost, as are the four of m.
+func (k *armInt) minimums(results []int, corr, point, xs int, m []int) {
+	if !k.hasMins() {
+		return
+	}
+	none := k.fresh("noMinimums")
+	k.op("CBZ", "R13", none)
+	if point == 0 {
+		k.tokenWords("R5", corr)
+		point = correctionBits
+	}
+	k.scvtfFixed(corr, corr, point)
+	k.three("FMUL.4S", corr, corr, xs)
+	step := 0
+	if k.wide {
+		step = 64
+	}
+	k.scales("R13", step, m)
+	for i, r := range results {
+		k.lane("FMLS.4S", r, m[i%4], corr, i/4)
+	}
+	k.label(none)
+}
+
+// store writes the results, four registers a token, or adds them to what is
+// there; four registers from old on are free.
+func (k *armInt) store(results []int, old int) {
+	k.fields("y", "R11", "ld", "R12", "add", "R14")
+	k.op("LSL", "$2", "R12")
+	for t := range k.tokens {
+		write := k.fresh("write")
+		k.op("CBZ", "R14", write)
+		k.op("VLD1", "(R11)", list(old, 4, "S4"))
 		for g := range 4 {
-			a.zero(result(t, g))
+			k.three("FADD.4S", results[4*t+g], results[4*t+g], old+g)
+		}
+		k.label(write)
+		k.op("VST1", list(results[4*t], 4, "S4"), "(R11)")
+		if t+1 < k.tokens {
+			k.op("ADD", "R12", "R11")
 		}
 	}
-	if nibbles {
-		a.op("VMOVI", "$15", v(31, "B16"))
-	}
-	a.label("group")
-	a.op("CMP", "R8", "R10")
-	a.op("CSEL", "LT", "R10", "R8", "R9")
-	a.op("SUB", "R9", "R8")
-	a.label("block")
-	if nibbles {
-		neonNibbles(a, tokens, sum)
-	} else {
-		neonBytes(a, tokens, sum)
-	}
-	neonScale(a, nibbles, tokens, sum, result)
-	a.op("ADD", "R7", "R3")
-	a.op("ADD", "R6", "R4")
-	a.op("ADD", "R6", "R5")
-	a.op("SUBS", "$1", "R9")
-	a.op("BNE", "block")
-	a.op("ADD", "$32", "R2")
-	a.op("CBNZ", "R8", "group")
-	for t := range tokens {
-		a.op("VST1", list(result(t, 0), 4, "S4"), "(R11)")
-		if t+1 < tokens {
-			a.op("ADD", "R12", "R11")
-		}
-	}
-	a.op("RET")
-}
-
-// neonBytes sums a block of bytes, two words of weights at a time.
-func neonBytes(a neon, tokens int, sum func(t, i int) int) {
-	for i := range 8 * tokens {
-		a.zero(i)
-	}
-	for t := range tokens {
-		a.op("ADD", imm(32*t), "R3", reg("R", 13+t))
-	}
-	a.op("MOVD", "$4", "R19")
-	a.label("words")
-	a.op("ADD", "$64", "R1", "R17")
-	for t := range tokens {
-		a.op("VLD1R.P", fmt.Sprintf("4(R%d)", 13+t), list(24+2*t, 1, "S4"))
-		a.op("VLD1R.P", fmt.Sprintf("4(R%d)", 13+t), list(25+2*t, 1, "S4"))
-	}
-	for g := range 4 {
-		a.op("VLD1.P", "16(R1)", list(28, 1, "B16"))
-		a.op("VLD1.P", "16(R17)", list(29, 1, "B16"))
-		for t := range tokens {
-			a.three("SMULL", 30, 28, 24+2*t)
-			a.three("SMULL2", 31, 28, 24+2*t)
-			a.three("SMLAL", 30, 29, 25+2*t)
-			a.three("SMLAL2", 31, 29, 25+2*t)
-			a.two("SADALP.4S", sum(t, 2*g), 30)
-			a.two("SADALP.4S", sum(t, 2*g+1), 31)
-		}
-	}
-	a.op("MOVD", "R17", "R1")
-	a.op("SUBS", "$1", "R19")
-	a.op("BNE", "words")
-}
-
-// neonNibbles sums a block of nibbles in 16 bits.
-func neonNibbles(a neon, tokens int, sum func(t, i int) int) {
-	for t := range tokens {
-		a.op("ADD", imm(32*t), "R3", reg("R", 13+2*t))
-		a.op("ADD", imm(32*t+16), "R3", reg("R", 14+2*t))
-	}
-	for word := range 4 {
-		for i := range 2 * tokens {
-			a.op("VLD1R.P", fmt.Sprintf("4(R%d)", 13+i), list(24+i, 1, "S4"))
-		}
-		for g := range 4 {
-			a.op("VLD1.P", "16(R1)", list(28, 1, "B16"))
-			a.op("VAND", v(31, "B16"), v(28, "B16"), v(29, "B16"))
-			a.op("VUSHR", "$4", v(28, "B16"), v(28, "B16"))
-			first := "SMLAL"
-			if word == 0 {
-				first = "SMULL"
-			}
-			for t := range tokens {
-				lo, hi := sum(t, 2*g), sum(t, 2*g+1)
-				a.three(first, lo, 29, 24+2*t)
-				a.three(first+"2", hi, 29, 24+2*t)
-				a.three("SMLAL", lo, 28, 25+2*t)
-				a.three("SMLAL2", hi, 28, 25+2*t)
-			}
-		}
-	}
-}
-
-// neonScale adds the scaled sums of a block to the results.
-func neonScale(a neon, nibbles bool, tokens int, sum, result func(t, i int) int) {
-	a.op("VLD1", "(R2)", list(24, 2, "H8"))
-	a.two("FCVTL", 26, 24)
-	a.two("FCVTL2", 27, 24)
-	a.two("FCVTL", 28, 25)
-	a.two("FCVTL2", 29, 25)
-	for t := range tokens {
-		a.op("ADD", imm(4*t), "R4", "R19")
-		a.op("VLD1R", "(R19)", list(24, 1, "S4"))
-		if nibbles {
-			a.op("ADD", imm(4*t), "R5", "R19")
-			a.op("VLD1R", "(R19)", list(25, 1, "S4"))
-		}
-		for g := range 4 {
-			lo, hi := sum(t, 2*g), sum(t, 2*g+1)
-			if nibbles {
-				a.two("SADDLP.4S", lo, lo)
-				a.two("SADDLP.4S", hi, hi)
-			}
-			a.op("VADDP", v(hi, "S4"), v(lo, "S4"), v(lo, "S4"))
-			if nibbles {
-				a.op("VADD", v(25, "S4"), v(lo, "S4"), v(lo, "S4"))
-			}
-			a.two("SCVTF.4S", lo, lo)
-			a.three("FMUL.4S", 30, 26+g, 24)
-			a.op("VFMLA", v(30, "S4"), v(lo, "S4"), v(result(t, g), "S4"))
-		}
-	}
+	k.op("RET")
 }

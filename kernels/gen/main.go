@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -24,6 +25,8 @@ func main() {
 // files returns everything that is generated, by file name.
 func files() map[string][]byte {
 	out := map[string][]byte{
+		"pack_avx2_amd64.s":     x86Packs(),
+		"int_amd64.go":          x86IntDispatch(),
 		"tile_amd64.go":         tileDispatch("amd64", amd64Tiles()),
 		"tile_arm64.go":         tileDispatch("arm64", arm64Tiles()),
 		"vector_avx512_amd64.s": vectors(avx512),
@@ -31,6 +34,10 @@ func files() map[string][]byte {
 		"moves_avx2_amd64.s":    movesAVX2(),
 		"vector_neon_arm64.s":   vectorsNEON(),
 		"moves_neon_arm64.s":    movesNEON(),
+		"probe_rate_amd64.s":    x86Rates(),
+		"probe_read_amd64.s":    x86Read(),
+		"probe_rate_arm64.s":    neonRates(),
+		"probe_read_arm64.s":    neonRead(),
 	}
 	for _, set := range amd64Tiles() {
 		out["tile_"+set.file+"_amd64.s"] = x86Tiles(set)
@@ -38,11 +45,10 @@ func files() map[string][]byte {
 	for _, set := range arm64Tiles() {
 		out["tile_"+set.file+"_arm64.s"] = neonTiles(set)
 	}
-	for kind, nibbles := range map[string]bool{"bytes": false, "nibbles": true} {
-		out[kind+"_avx512_amd64.s"] = intTiles512(nibbles)
-		out[kind+"_avx2_amd64.s"] = intTiles256(nibbles)
-		out[kind+"_neon_arm64.s"] = intTilesNEON(nibbles, 1)
-		out[kind+"_pair_neon_arm64.s"] = intTilesNEON(nibbles, 2)
+	for _, s := range intISAs {
+		maps.Copy(out, x86Ints(s))
 	}
+	maps.Copy(out, armInts())
+	maps.Copy(out, attentionFiles())
 	return out
 }

@@ -8,6 +8,7 @@ func movesNEON() []byte {
 	a.rotate()
 	a.transpose()
 	a.quantize()
+	a.widenHalves()
 	return a.Bytes()
 }
 
@@ -66,10 +67,10 @@ func (a neon) transpose() {
 
 // quantize writes the quantization of blocks of 32 activations.
 func (a neon) quantize() {
-	a.fn("quantizeNEON", "(x *float32, blocks int, q *int8, scale *float32, corr8, corr4 *int32, width int)", 56,
-		"R1 x, R2 blocks left, R3 q, R4 scale, R5 corr8, R6 corr4, R7 step of the last three, R8 step of q, R9 sum",
+	a.fn("quantizeNEON", "(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)", 56,
+		"R1 x, R2 blocks left, R3 q, R4 scale, R5 corr, R6 half, R7 step of the last three, R8 step of q, R9 sum",
 		"V0 to V7 values, V16 to V23 magnitudes, V24 scale, V25 its inverse, V26 least magnitude, V27 127, V28 mask of magnitudes")
-	a.args("x", "R1", "blocks", "R2", "q", "R3", "scale", "R4", "corr8", "R5", "corr4", "R6", "width", "R7")
+	a.args("x", "R1", "blocks", "R2", "q", "R3", "scale", "R4", "corr", "R5", "half", "R6", "width", "R7")
 	a.op("LSL", "$5", "R7", "R8")
 	a.op("LSL", "$2", "R7")
 	for _, c := range []struct {
@@ -105,17 +106,19 @@ func (a neon) quantize() {
 		a.three("FMUL.4S", i, i, 25)
 		a.two("FCVTNS.4S", i, i)
 	}
-	a.op("VADD", v(0, "S4"), v(1, "S4"), v(16, "S4"))
-	for i := 2; i < 8; i++ {
-		a.op("VADD", v(i, "S4"), v(16, "S4"), v(16, "S4"))
+	for i := range 2 { // of the first 16 values, then of all
+		for j := range 3 {
+			a.op("VADD", v(4*i+j+1, "S4"), v(map[bool]int{true: 4 * i, false: 16 + i}[j == 0], "S4"), v(16+i, "S4"))
+		}
 	}
-	a.op("VADDV", v(16, "S4"), "V16")
-	a.op("FMOVS", "F16", "R9")
-	a.op("NEGW", "R9", "R9")
-	a.op("LSLW", "$3", "R9")
-	a.op("MOVW", "R9", "(R6)")
-	a.op("LSLW", "$4", "R9")
-	a.op("MOVW", "R9", "(R5)")
+	a.op("VADD", v(16, "S4"), v(17, "S4"), v(17, "S4"))
+	for i, to := range []string{"(R6)", "(R5)"} {
+		a.op("VADDV", v(16+i, "S4"), reg("V", 16+i))
+		a.op("FMOVS", reg("F", 16+i), "R9")
+		a.op("NEGW", "R9", "R9")
+		a.op("LSLW", imm(correctionBits), "R9")
+		a.op("MOVW", "R9", to)
+	}
 	for i := range 4 {
 		a.two("SQXTN.4H", 16+i, 2*i)
 		a.two("SQXTN2.8H", 16+i, 2*i+1)
@@ -130,6 +133,21 @@ func (a neon) quantize() {
 		a.op("ADD", "R7", p)
 	}
 	a.op("SUBS", "$1", "R2")
+	a.op("BNE", "loop")
+	a.op("RET")
+}
+
+// widenHalves writes the conversion of binary16 to f32.
+func (a neon) widenHalves() {
+	a.fn("widenHalvesNEON", "(dst *float32, src *uint16, n int)", 24, "R1 dst, R2 src, R3 values left, a multiple of 8",
+		"V0 values, V1 and V2 wide")
+	a.args("dst", "R1", "src", "R2", "n", "R3")
+	a.label("loop")
+	a.op("VLD1.P", "16(R2)", list(0, 1, "H8"))
+	a.two("FCVTL", 1, 0)
+	a.two("FCVTL2", 2, 0)
+	a.op("VST1.P", list(1, 2, "S4"), "32(R1)")
+	a.op("SUBS", "$8", "R3")
 	a.op("BNE", "loop")
 	a.op("RET")
 }

@@ -7,7 +7,45 @@ func movesAVX2() []byte {
 	x86Rotate(a)
 	x86Transpose(a)
 	x86Quantize(a)
+	x86WidenHalves(a)
+	x86PairBlocks(a)
 	return a.Bytes()
+}
+
+// x86PairBlocks writes the copy of activations beside their opposites.
+func x86PairBlocks(a *asm) {
+	a.fn("pairBlocksAVX2", "(dst, src *int8, blocks int)", 24, "DI dst, SI src, CX blocks of 32 left",
+		"Y0 values, Y1 opposites, Y2 and Y3 both by four, Y4 zero")
+	load(a, "dst", "DI", "src", "SI", "blocks", "CX")
+	a.op("VPXOR", "Y4", "Y4", "Y4")
+	a.label("loop")
+	a.op("VMOVDQU", "(SI)", "Y0")
+	a.op("VPSUBB", "Y0", "Y4", "Y1")
+	a.op("VPUNPCKLDQ", "Y1", "Y0", "Y2")
+	a.op("VPUNPCKHDQ", "Y1", "Y0", "Y3")
+	a.op("VPERM2I128", "$0x20", "Y3", "Y2", "Y0")
+	a.op("VPERM2I128", "$0x31", "Y3", "Y2", "Y1")
+	a.op("VMOVDQU", "Y0", "(DI)")
+	a.op("VMOVDQU", "Y1", "32(DI)")
+	a.op("ADDQ", "$32", "SI")
+	a.op("ADDQ", "$64", "DI")
+	a.op("DECQ", "CX")
+	a.op("JNZ", "loop")
+	ret(a)
+}
+
+// x86WidenHalves writes the conversion of binary16 values.
+func x86WidenHalves(a *asm) {
+	a.fn("widenHalvesAVX2", "(dst *float32, src *uint16, n int)", 24, "DI dst, SI src, CX values left, a multiple of 8", "Y0 values")
+	load(a, "dst", "DI", "src", "SI", "n", "CX")
+	a.label("loop")
+	a.op("VCVTPH2PS", "(SI)", "Y0")
+	a.op("VMOVUPS", "Y0", "(DI)")
+	a.op("ADDQ", "$16", "SI")
+	a.op("ADDQ", "$32", "DI")
+	a.op("SUBQ", "$8", "CX")
+	a.op("JNZ", "loop")
+	ret(a)
 }
 
 // x86Rotate writes RoPE on neighbours; cos and sin advance half as fast as x.
@@ -82,11 +120,11 @@ DATA quantizeOrder<>+16(SB)/8, $0x0000000600000002
 DATA quantizeOrder<>+24(SB)/8, $0x0000000700000003
 GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 `)
-	a.fn("quantizeAVX2", "(x *float32, blocks int, q *int8, scale *float32, corr8, corr4 *int32, width int)", 56,
-		"SI x, CX blocks left, DI q, R8 scale, R9 corr8, R10 corr4, R11 step of the last three, R12 step of q, AX sum",
+	a.fn("quantizeAVX2", "(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)", 56,
+		"SI x, CX blocks left, DI q, R8 scale, R9 corr, R10 half, R11 step of the last three, R12 step of q",
 		"Y0 to Y3 values, Y4 to Y7 spare, X8 mask of a block that is not zero",
 		"X12 least magnitude, X13 127, Y14 order of packed words, Y15 mask of magnitudes")
-	load(a, "x", "SI", "blocks", "CX", "q", "DI", "scale", "R8", "corr8", "R9", "corr4", "R10", "width", "R11")
+	load(a, "x", "SI", "blocks", "CX", "q", "DI", "scale", "R8", "corr", "R9", "half", "R10", "width", "R11")
 	a.op("MOVQ", "R11", "R12")
 	a.op("SHLQ", "$5", "R12")
 	a.op("SHLQ", "$2", "R11")
@@ -118,15 +156,18 @@ GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 		a.op("VCVTPS2DQ", reg("Y", i), reg("Y", i))
 	}
 	a.op("VPADDD", "Y1", "Y0", "Y4")
-	a.op("VPADDD", "Y3", "Y2", "Y5")
-	a.op("VPADDD", "Y5", "Y4", "Y4")
 	horizontal(a, "VPADDD")
-	a.op("VMOVD", "X4", "AX")
-	a.op("NEGL", "AX")
-	a.op("SHLL", "$3", "AX")
-	a.op("MOVL", "AX", "(R10)")
-	a.op("SHLL", "$4", "AX")
-	a.op("MOVL", "AX", "(R9)")
+	a.op("VPADDD", "Y3", "Y2", "Y6")
+	a.op("VPSLLD", "$7", "X4", "X7")
+	a.op("VMOVDQA", "Y6", "Y4")
+	horizontal(a, "VPADDD")
+	a.op("VPSLLD", "$7", "X4", "X4")
+	a.op("VPADDD", "X7", "X4", "X4")
+	a.op("VPXOR", "X5", "X5", "X5")
+	a.op("VPSUBD", "X7", "X5", "X7")
+	a.op("VPSUBD", "X4", "X5", "X4")
+	a.op("VMOVD", "X7", "(R10)")
+	a.op("VMOVD", "X4", "(R9)")
 	a.op("VPACKSSDW", "Y1", "Y0", "Y0")
 	a.op("VPACKSSDW", "Y3", "Y2", "Y2")
 	a.op("VPACKSSWB", "Y2", "Y0", "Y0")

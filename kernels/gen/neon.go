@@ -15,6 +15,7 @@ var three = map[string]uint32{
 	"FMAX.4S": 0x4e20f400, "FMIN.4S": 0x4ea0f400, "FCMGT.4S": 0x6ea0e400, "BIC.16B": 0x4e601c00,
 	"FADDP.4S": 0x6e20d400, "FMAXP.4S": 0x6e20f400, "UMAX.4S": 0x6ea06400, "UMAXP.4S": 0x6ea0a400,
 	"SMULL": 0x0e20c000, "SMULL2": 0x4e20c000, "SMLAL": 0x0e208000, "SMLAL2": 0x4e208000,
+	"SMMLA.4S": 0x4e80a400, "USHL.16B": 0x6e204400,
 }
 
 // two are instructions on one source register.
@@ -32,10 +33,24 @@ func (a neon) two(name string, d, n int) {
 	a.word(two[name]|uint32(n<<5|d), fmt.Sprintf("%s V%d, V%d", name, d, n))
 }
 
-// fmlaLane adds V(n) times one word of V(m) to V(d).
-func (a neon) fmlaLane(d, n, m, lane int) {
+// lanes are instructions whose second source is one word of a register.
+var lanes = map[string]uint32{
+	"FMLA.4S": 0x4f801000, "FMLS.4S": 0x4f805000, "FMUL.4S": 0x4f809000, "SDOT.4S": 0x4f80e000,
+}
+
+func (a neon) lane(name string, d, n, m, lane int) {
 	bits := uint32(lane&1)<<21 | uint32(lane>>1)<<11
-	a.word(0x4f801000|bits|uint32(m<<16|n<<5|d), fmt.Sprintf("FMLA.4S V%d, V%d, V%d[%d]", d, n, m, lane))
+	a.word(lanes[name]|bits|uint32(m<<16|n<<5|d), fmt.Sprintf("%s V%d, V%d, V%d[%d]", name, d, n, m, lane))
+}
+
+// sshr shifts the lanes of V(n), size bits wide, right by count.
+func (a neon) sshr(d, n, size, count int) {
+	a.word(0x4f000400|uint32((2*size-count)<<16|n<<5|d), fmt.Sprintf("SSHR V%d, V%d, $%d of %d bits", d, n, count, size))
+}
+
+// scvtfFixed converts words of V(n) with that many bits behind the point.
+func (a neon) scvtfFixed(d, n, point int) {
+	a.word(0x4f00e400|uint32((64-point)<<16|n<<5|d), fmt.Sprintf("SCVTF.4S V%d, V%d, $%d", d, n, point))
 }
 
 func (a neon) word(bits uint32, meaning string) {
@@ -56,6 +71,12 @@ func list(first, count int, arrangement string) string {
 	}
 	return s + "]"
 }
+
+// pair is two neighbouring registers for FLDPQ.
+func pair(first int) string { return fmt.Sprintf("(F%d, F%d)", first, first+1) }
+
+// index selects an element of a register.
+func index(i int) string { return fmt.Sprintf("[%d]", i) }
 
 func (a neon) zero(n int) { a.op("VEOR", v(n, "B16"), v(n, "B16"), v(n, "B16")) }
 

@@ -71,7 +71,7 @@ func neonTile(a neon, set tileSet, sh shape) {
 	}
 	for r := range sh.rows {
 		for i := range vectors {
-			a.fmlaLane(acc(r, i), weights+i, x, r)
+			a.lane("FMLA.4S", acc(r, i), weights+i, x, r)
 		}
 	}
 	a.op("SUBS", "$1", "R1")

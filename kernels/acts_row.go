@@ -1,0 +1,34 @@
+package kernels
+
+import "fmt"
+
+// Resize makes room for n tokens of cols values, which Set then writes.
+func (a *Acts) Resize(n, cols int) {
+	if n < 1 || cols < 1 {
+		panic(fmt.Sprintf("kernels: Resize to %d tokens of %d values", n, cols))
+	}
+	a.grow(n, cols)
+}
+
+// Set quantizes x as token t, see Quantize. Different tokens may be set at the
+// same time.
+func (a *Acts) Set(t int, x []float32) {
+	a.checkRow(t, x)
+	a.quantizeRow(Active(), t, x)
+}
+
+// SetRest quantizes what token t of of leaves of x, see QuantizeRest.
+func (a *Acts) SetRest(t int, x []float32, of *Acts) {
+	a.checkRow(t, x)
+	of.checkRow(t, x)
+	if of.n != a.n {
+		panic(fmt.Sprintf("kernels: SetRest of %d tokens on a quantization of %d", a.n, of.n))
+	}
+	a.quantizeRest(Active(), t, x, of)
+}
+
+func (a *Acts) checkRow(t int, x []float32) {
+	if t < 0 || t >= a.n || len(x) != a.cols {
+		panic(fmt.Sprintf("kernels: token %d of %d values in activations of %d x %d", t, len(x), a.n, a.cols))
+	}
+}

@@ -1,0 +1,219 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+)
+
+// Queries are the queries of neighbouring tokens of one sequence that read the
+// same keys: the heads of one key/value head, or some of them.
+type Queries struct {
+	KV     *KVLayout
+	Groups [][]byte // of the sequence, from position 0 on, at least to the last token
+	Head   int      // key/value head
+
+	// Q and Out hold head h of token t at [t*Ld+h*HeadDim:][:HeadDim].
+	Q, Out    []float32
+	Ld, Heads int
+
+	First, N int       // position of the first token; tokens
+	Cos, Sin []float32 // rotations of the tokens, [N][HeadDim/2], see RoPE
+	Scale    float32   // of the products, 1/sqrt(head dim)
+}
+
+// Attention computes softmax(scale*rotated Q*K')*V with a running maximum and
+// sum (Milakov and Gimelshein, 2018; Dao et al., 2022), so that memory does not
+// grow with the context. It holds the working memory of one worker; the zero
+// value is ready.
+//
+// Keys are taken in blocks that begin at multiples of 128, and every query is
+// computed on its own: its result depends neither on the tokens beside it nor on
+// how a prompt was cut.
+type Attention struct {
+	q, o, s  []float32 // [rows][head dim], [rows][panels*16], [rows][keyBlock]
+	max, sum []float32 // [rows]
+
+	copied []byte // values of a block whose groups are apart
+}
+
+// keyBlock is the number of keys between two adjustments of the running maximum.
+const keyBlock = 128
+
+// AttentionRows is about the number of rows, tokens times heads, that a call
+// should have: a multiple of every tier's tile. Each call reads all keys.
+const AttentionRows = 48
+
+// kvTile is the work of one call of an attention kernel: rows x 16 of C = A*B or
+// C += A*B, read by the assembly. A and C have rows lda and ldc values apart; B
+// is [groups][steps][16] elements with jump bytes between groups. Behind the
+// weights of a decoded token keys and values come from memory, so next names
+// what to fetch meanwhile.
+type kvTile struct {
+	steps, groups int
+	a             *float32
+	lda           int
+	b             *byte
+	jump          int
+	next          *byte // what will be read after B, as much of it
+	c             *float32
+	ldc           int
+	accumulate    int
+}
+
+// Run computes q.Out.
+func (a *Attention) Run(q *Queries) {
+	d, last := q.KV.HeadDim, q.First+q.N-1
+	if q.N < 1 || q.Heads < 1 || (last/KVGroup+1) > len(q.Groups) || len(q.Cos) < q.N*(d/2) || len(q.Sin) < q.N*(d/2) {
+		panic(fmt.Sprintf("kernels: attention of %d tokens at %d on %d groups of keys", q.N, q.First, len(q.Groups)))
+	}
+	if end := (q.N-1)*q.Ld + q.Heads*d; end > len(q.Q) || end > len(q.Out) {
+		panic(fmt.Sprintf("kernels: attention on %d queries of %d heads in %d values", q.N, q.Heads, len(q.Q)))
+	}
+	tier := floatTier()
+	a.begin(q)
+	for start := 0; start <= last; start += keyBlock {
+		groups := q.Groups[start/KVGroup : min(last, start+keyBlock-1)/KVGroup+1]
+		a.scores(tier, q, groups, start)
+		a.weigh(q, groups, start)
+		a.values(tier, q, groups, q.Groups[start/KVGroup+len(groups):], start)
+	}
+	a.end(q)
+}
+
+// begin rotates and scales the queries.
+func (a *Attention) begin(q *Queries) {
+	d, rows, width := q.KV.HeadDim, q.N*q.Heads, q.KV.panels()*panelRows
+	if len(a.s) < rows*keyBlock || len(a.q) < rows*d || len(a.o) < rows*width {
+		a.s = alignedFloats(rows * keyBlock)
+		a.q, a.o = alignedFloats(rows*d), alignedFloats(rows*width)
+		a.max, a.sum = alignedFloats(rows), alignedFloats(rows)
+	}
+	clear(a.o[:rows*width])
+	for t := range q.N {
+		x := a.q[t*q.Heads*d:][:q.Heads*d]
+		copy(x, q.Q[t*q.Ld:])
+		RoPE(x, d, q.Cos[t*(d/2):][:d/2], q.Sin[t*(d/2):][:d/2])
+		scale(x, q.Scale)
+	}
+	for r := range rows {
+		a.max[r], a.sum[r] = float32(math.Inf(-1)), 0
+	}
+}
+
+// firstRow is the first row whose token sees the key at position.
+func (q *Queries) firstRow(position int) int { return max(0, position-q.First) * q.Heads }
+
+// scores multiplies queries by a block of keys.
+func (a *Attention) scores(tier Tier, q *Queries, groups [][]byte, start int) {
+	d, rows := q.KV.HeadDim, q.N*q.Heads
+	t := kvTile{steps: d, groups: 1, lda: d, ldc: keyBlock}
+	for g, group := range groups {
+		head := group[q.Head*q.KV.headBytes():]
+		t.b, t.next = &head[0], &head[q.KV.valuesAt()]
+		for r := q.firstRow(start + g*KVGroup); r < rows; {
+			n := kvTileRows(tier, rows-r)
+			t.a, t.c = &a.q[r*d], &a.s[r*keyBlock+g*KVGroup]
+			mulKV(tier, q.KV.Format, n, &t)
+			t.next = t.b
+			r += n
+		}
+	}
+}
+
+// weigh turns the scores of a block to weights relative to the new maximum and
+// brings what was summed up before to it.
+func (a *Attention) weigh(q *Queries, groups [][]byte, start int) {
+	width, format := q.KV.panels()*panelRows, q.KV.Format
+	for r := q.firstRow(start); r < q.N*q.Heads; r++ {
+		s := a.s[r*keyBlock:][:len(groups)*KVGroup]
+		n := min(len(s), q.First+r/q.Heads-start+1)
+		if format == KVInt8 {
+			q.applyScales(s[:n], groups, 0)
+		}
+		top := max(a.max[r], maximum(s[:n]))
+		if before := a.max[r]; before != top {
+			if start > 0 {
+				fade := expf(before - top)
+				a.sum[r] *= fade
+				scale(a.o[r*width:][:width], fade)
+			}
+			a.max[r] = top
+		}
+		a.sum[r] += expSub(s[:n], top)
+		clear(s[n:])
+		if format == KVInt8 {
+			q.applyScales(s[:n], groups, KVGroup)
+		}
+	}
+}
+
+// applyScales multiplies the words of a block by the scales of its keys or, from
+// KVGroup on, its values.
+func (q *Queries) applyScales(s []float32, groups [][]byte, from int) {
+	at := q.Head*q.KV.headBytes() + q.KV.scalesAt()
+	for _, group := range groups {
+		scales := elementsOf[float32](group[at:])[from:]
+		n := min(KVGroup, len(s))
+		scaleMul(s[:n], s[:n], scales[:n], 1)
+		if s = s[n:]; len(s) == 0 {
+			return
+		}
+	}
+}
+
+// values adds the weighted values of a block; next are the groups behind it.
+func (a *Attention) values(tier Tier, q *Queries, groups, next [][]byte, start int) {
+	l, rows := q.KV, q.N*q.Heads
+	width, panel := l.panels()*panelRows, KVGroup*panelRows*l.elementBytes()
+	b, size := a.block(q, groups)
+	t := kvTile{steps: KVGroup, lda: keyBlock, jump: size - panel, ldc: width, accumulate: 1}
+	for r := q.firstRow(start); r < rows; {
+		n := kvTileRows(tier, rows-r)
+		t.a = &a.s[r*keyBlock]
+		t.groups = (q.First+(r+n-1)/q.Heads-start)/KVGroup + 1 // up to the last row's token
+		t.groups = min(t.groups, len(groups))
+		for p := range l.panels() {
+			t.b, t.c = &b[p*panel], &a.o[r*width+p*panelRows]
+			t.next = t.b
+			if r == 0 && p < len(next) {
+				t.next = &next[p][q.Head*l.headBytes()]
+			}
+			mulKV(tier, l.Format, n, &t)
+		}
+		r += n
+	}
+}
+
+// block returns the values of a block of keys, size bytes from group to group. Groups
+// that are apart are copied: a tile takes the whole block.
+func (a *Attention) block(q *Queries, groups [][]byte) (b []byte, size int) {
+	l, together := q.KV, true
+	size = l.GroupBytes()
+	from, to := q.Head*l.headBytes()+l.valuesAt(), q.Head*l.headBytes()+l.scalesAt()
+	first := unsafe.Pointer(&groups[0][0])
+	for g := range groups {
+		together = together && unsafe.Pointer(&groups[g][0]) == unsafe.Add(first, g*size)
+	}
+	if together {
+		return unsafe.Slice(&groups[0][from], (len(groups)-1)*size+to-from), size
+	}
+	size = to - from
+	if len(a.copied) < size*keyBlock/KVGroup {
+		a.copied = make([]byte, size*keyBlock/KVGroup)
+	}
+	for g, group := range groups {
+		copy(a.copied[g*size:], group[from:to])
+	}
+	return a.copied, size
+}
+
+// end divides by the sums.
+func (a *Attention) end(q *Queries) {
+	d, width := q.KV.HeadDim, q.KV.panels()*panelRows
+	for r := range q.N * q.Heads {
+		o := a.o[r*width:][:d]
+		scale(o, 1/a.sum[r])
+		copy(q.Out[r/q.Heads*q.Ld+r%q.Heads*d:][:d], o)
+	}
+}

@@ -1,0 +1,161 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+)
+
+// KVFormat is how keys and values are kept.
+type KVFormat uint8
+
+// The formats of keys and values.
+const (
+	KVF32 KVFormat = iota
+	KVF16
+	KVInt8 // with an f32 scale per token, head and kind
+)
+
+// ParseKV reads the name of a format.
+func ParseKV(name string) (KVFormat, error) {
+	for f := range KVInt8 + 1 {
+		if f.String() == name {
+			return f, nil
+		}
+	}
+	return 0, fmt.Errorf("keys and values as %q: use f32, f16 or q8", name)
+}
+
+// String returns the name that options use.
+func (f KVFormat) String() string { return [...]string{"f32", "f16", "q8"}[f] }
+
+// KVGroup is the number of tokens whose keys and values lie together.
+const KVGroup = 16
+
+// KVLayout says how the keys and values of one layer lie in memory. A group of
+// 16 tokens holds, for every head: keys [head dim][16 tokens]; values in panels
+// of 16 channels, each [16 tokens][16], the last filled up with zeros; with
+// KVInt8 the scales of keys and of values, [16] each. Both are what a tile of
+// attention reads in one stream.
+type KVLayout struct {
+	Format         KVFormat
+	Heads, HeadDim int
+}
+
+func (l *KVLayout) elementBytes() int { return [...]int{4, 2, 1}[l.Format] }
+
+// panels is the number of panels of 16 channels of a head.
+func (l *KVLayout) panels() int { return (l.HeadDim + panelRows - 1) / panelRows }
+
+// valuesAt is the offset of a head's values from its keys, scalesAt of the scales.
+func (l *KVLayout) valuesAt() int { return l.HeadDim * KVGroup * l.elementBytes() }
+
+func (l *KVLayout) scalesAt() int {
+	return l.valuesAt() + l.panels()*panelRows*KVGroup*l.elementBytes()
+}
+
+// headBytes is the size of one head of a group.
+func (l *KVLayout) headBytes() int {
+	if l.Format == KVInt8 {
+		return l.scalesAt() + 2*KVGroup*4
+	}
+	return l.scalesAt()
+}
+
+// GroupBytes is the size of a group.
+func (l *KVLayout) GroupBytes() int { return l.Heads * l.headBytes() }
+
+// Put stores the keys and values of one token, [heads][head dim] each, at the
+// place of its position in group, which is emptied first if the place is the
+// group's first.
+func (l *KVLayout) Put(group []byte, position int, k, v []float32) {
+	d, slot := l.HeadDim, position%KVGroup
+	if len(group) != l.GroupBytes() || len(k) != l.Heads*d || len(v) != len(k) {
+		panic(fmt.Sprintf("kernels: Put of %d keys and %d values of %d heads of %d into %d bytes", len(k), len(v), l.Heads, d, len(group)))
+	}
+	if slot == 0 {
+		clear(group)
+	}
+	for h := range l.Heads {
+		head := group[h*l.headBytes():][:l.headBytes()]
+		keys, values := k[h*d:][:d], v[h*d:][:d]
+		switch l.Format {
+		case KVF32:
+			place(elementsOf[float32](head), slot, 0, keys, values, d)
+		case KVF16:
+			var k, v [panelRows]uint16
+			for c := 0; c < d; c += panelRows {
+				n := min(panelRows, d-c)
+				halves(k[:n], keys[c:][:n])
+				halves(v[:n], values[c:][:n])
+				place(elementsOf[uint16](head), slot, c, k[:n], v[:n], d)
+			}
+		case KVInt8:
+			scales := elementsOf[float32](head[l.scalesAt():])
+			var k, v [panelRows]int8
+			ks, vs := magnitude(keys)/byteMax, magnitude(values)/byteMax
+			scales[slot], scales[KVGroup+slot] = ks, vs
+			for c := 0; c < d; c += panelRows {
+				n := min(panelRows, d-c)
+				toBytes(k[:n], keys[c:][:n], ks)
+				toBytes(v[:n], values[c:][:n], vs)
+				place(elementsOf[int8](head), slot, c, k[:n], v[:n], d)
+			}
+		}
+	}
+}
+
+// place writes channels from c on of a token's key and value to a head of d
+// channels.
+func place[E float32 | uint16 | int8](head []E, slot, c int, k, v []E, d int) {
+	for i, x := range k {
+		head[(c+i)*KVGroup+slot] = x
+	}
+	values := head[d*KVGroup:]
+	for ; len(v) > 0; c += panelRows {
+		n := copy(values[c*KVGroup+slot*panelRows:][:panelRows], v)
+		v = v[n:]
+	}
+}
+
+// byteMax is the greatest integer that KVInt8 stores.
+const byteMax = 127
+
+// magnitude returns the greatest magnitude in x, NaN if there is one.
+func magnitude(x []float32) float32 {
+	var top uint32 // magnitudes order like their bits, NaN on top
+	for _, v := range x {
+		top = max(top, math.Float32bits(v)&0x7fffffff)
+	}
+	return math.Float32frombits(top)
+}
+
+func toBytes(dst []int8, x []float32, scale float32) {
+	if scale < minAbs {
+		clear(dst)
+		return
+	}
+	inverse := 1 / scale
+	for i, v := range x {
+		dst[i] = int8(min(max(math.RoundToEven(float64(v*inverse)), -127), 127))
+	}
+}
+
+// elementsOf returns the memory of b as elements.
+func elementsOf[E float32 | uint16 | int8](b []byte) []E {
+	var zero E
+	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(zero)))
+}
+
+// halves rounds x to binary16.
+func halves(dst []uint16, x []float32) {
+	n := 0
+	if floatTier() != Generic {
+		if n = len(x) &^ 7; n > 0 {
+			halvesVector(&dst[0], &x[0], n)
+		}
+	}
+	for i, v := range x[n:] {
+		dst[n+i] = F32ToF16(v)
+	}
+}

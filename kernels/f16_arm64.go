@@ -1,0 +1,9 @@
+//go:build !noasm
+
+package kernels
+
+//go:noescape
+func halvesNEON(dst *uint16, src *float32, n int)
+
+// halvesVector takes a positive multiple of 8 values.
+func halvesVector(dst *uint16, src *float32, n int) { halvesNEON(dst, src, n) }

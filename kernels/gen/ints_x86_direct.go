@@ -1,0 +1,411 @@
+package main
+
+import "fmt"
+
+// quadSource yields the integers of quads of a block, unsigned, in a register for
+// each of side vectors of outputs, from vector from on. The block is at SI; that
+// of a second panel, whose vectors follow, lies BX bytes further.
+type quadSource struct {
+	*intRegs
+	f          intFormat
+	from, side int
+	lo, hi     []string
+	spare      string
+	low, mask  string // masks: low nibbles or pairs, bits of a plane
+}
+
+func newQuadSource(g *intRegs, f intFormat, side int) *quadSource {
+	s := &quadSource{intRegs: g, f: f, side: side, lo: g.list(side), spare: g.new()}
+	s.hi = s.lo
+	if f.bits >= 4 {
+		s.hi = g.list(side)
+	}
+	if f.bits < 8 || g.vnni {
+		s.low = g.new()
+	}
+	if f.bits == 6 || f.bits == 5 || f.bits == 3 {
+		s.mask = g.new()
+	}
+	return s
+}
+
+// weights is where the bytes of vector v lie that begin off bytes into its block.
+func (g *intRegs) weights(off, v int) string {
+	if v >= g.halves {
+		return mem(off+32*(v-g.halves), "SI") + "(BX*1)"
+	}
+	return mem(off+32*v, "SI")
+}
+
+// scales is the same for f16 scales or minimums at base, DX bytes further for a
+// second panel.
+func (g *intRegs) scales(off, v int, base string) string {
+	if v >= g.halves {
+		return mem(off+16*(v-g.halves), base) + "(DX*1)"
+	}
+	return mem(off+16*v, base)
+}
+
+// plane loads bits of quad q from a plane that begins at word first: width bits
+// a value, moved to bit position to; others may stay set.
+func (s *quadSource) plane(first, width, q, to, half int, dst string) {
+	word, k := q%width, q/width // a plane of pairs has two words, one of bits one
+	s.load(s.weights(64*(first+word), half), dst)
+	if by := to - width*k; by != 0 {
+		s.shift(by, dst, dst)
+	}
+}
+
+// or joins bits of a plane to r; spare is lost.
+func (s *quadSource) or(first, width, q, to, half int, r string) {
+	s.plane(first, width, q, to, half, s.spare)
+	s.bitwise("VPAND", s.mask, s.spare, s.spare)
+	s.bitwise("VPOR", s.spare, r, r)
+}
+
+// each calls use with every quad and its registers. In between, spare is free.
+func (s *quadSource) each(use func(q int, w []string)) {
+	for j := 0; s.f.bits >= 4 && j < 4; j++ {
+		for h := range s.side {
+			half, lo, hi := s.from+h, s.lo[h], s.hi[h]
+			s.load(s.weights(64*j, half), lo)
+			s.op("VPSRLW", "$4", lo, hi)
+			s.bitwise("VPAND", s.low, lo, lo)
+			s.bitwise("VPAND", s.low, hi, hi)
+			if s.f.bits > 4 {
+				width := s.f.bits - 4
+				s.or(4, width, j, 4, half, lo)
+				s.or(4, width, j+4, 4, half, hi)
+			}
+		}
+		use(j, s.lo)
+		use(j+4, s.hi)
+	}
+	for q := 0; s.f.bits < 4 && q < 8; q++ {
+		for h := range s.side {
+			s.plane(0, 2, q, 0, s.from+h, s.lo[h])
+			s.bitwise("VPAND", s.low, s.lo[h], s.lo[h])
+			if s.f.bits == 3 {
+				s.or(2, 1, q, 2, s.from+h, s.lo[h])
+			}
+		}
+		use(q, s.lo)
+	}
+}
+
+// masks fills the masks that the format needs.
+func (s *quadSource) masks() {
+	low := 0x0f
+	if s.f.bits < 4 {
+		low = 0x03
+	}
+	s.bytes(low, s.low)
+	if s.mask != "" {
+		s.bytes(map[int]int{6: 0x30, 5: 0x10, 3: 0x04}[s.f.bits], s.mask)
+	}
+}
+
+// direct is the kernel of a stored panel, or two, and one or two tokens. Bytes are
+// signed: VNNI takes them plus 128, VPMADDUBSW as magnitudes with the sign
+// moved to the activations. Sums of 16 bits are widened before they could
+// overflow.
+type direct struct {
+	*intRegs
+	intFormat
+	tokens int
+	panels int
+	side   int // vectors of outputs in one turn
+	result []string
+	sum    []string // [parts][side][tokens]
+	narrow []string // sums of 16 bits, nil if there are none
+	x, tmp string
+	ones   string
+	src    *quadSource
+}
+
+// directShape is how many tokens and panels a direct kernel takes.
+type directShape struct{ tokens, panels int }
+
+func (d directShape) name(s intISA, f intFormat) string {
+	name := fmt.Sprintf("mul%s%sT%d", f, s.suffix, d.tokens)
+	if d.panels == 2 {
+		name += "P2"
+	}
+	return name
+}
+
+// directShapes lists what an instruction set has. Two panels by turns are two
+// streams of memory, which Zen 3 reads a quarter faster than one.
+func directShapes(s intISA) []directShape {
+	shapes := []directShape{{2, 1}, {1, 1}}
+	if s.suffix == "AVX2" {
+		shapes = append(shapes, directShape{1, 2})
+	}
+	return shapes
+}
+
+// newDirect allots registers; fits is false if there are too few.
+func newDirect(a *asm, s intISA, f intFormat, tokens, panels, side int) (d *direct, fits bool) {
+	g := &intRegs{intISA: s, asm: a}
+	d = &direct{intRegs: g, intFormat: f, tokens: tokens, panels: panels, side: side}
+	d.result = g.list(tokens * panels * s.halves)
+	d.src = newQuadSource(g, f, side)
+	d.x, d.tmp = g.new(), d.src.spare
+	chained := !s.vnni && f.bits < 8 && !f.short
+	if chained {
+		d.narrow = g.list(side * tokens)
+	}
+	d.sum = d.narrow
+	if !chained || chain(f.bits) < 8 {
+		parts := 1
+		if f.short {
+			parts = 2
+		}
+		d.sum = g.list(parts * side * tokens)
+	}
+	if !s.vnni {
+		d.ones = g.new()
+	}
+	return d, g.next <= g.limit()
+}
+
+func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
+	tokens, panels := shape.tokens, shape.panels
+	var d *direct
+	fits := false
+	for side := panels * s.halves; !fits && side > 0; side /= 2 {
+		d, fits = newDirect(a, s, f, tokens, panels, side)
+	}
+	name := shape.name(s, f)
+	if !fits {
+		panic("gen: too few registers for " + name)
+	}
+	a.fn(name, "(c *intTile)", 8,
+		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
+		"R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it",
+		"BX and DX distances of a second panel's weights and scales, at the end stride of y and y",
+		"first the results, then weights and masks, activations, sums of a block, ones")
+	d.intArgs("intTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10",
+		"width", "R11", "blocks", "AX", "groupBlocks", "R13")
+	if f.bits < 8 {
+		d.src.masks()
+	} else if s.vnni {
+		d.bytes(0x80, d.src.low)
+	}
+	if !s.vnni {
+		d.op("VPCMPEQW", d.ones, d.ones, d.ones)
+		d.op("VPSRLW", "$15", d.ones, d.ones)
+	}
+	if f.short {
+		d.intArgs("intTile", "half", "CX")
+	}
+	d.op("MOVQ", "R11", "R12")
+	d.op("SHLQ", "$5", "R12")
+	d.op("SHLQ", "$2", "R11")
+	d.op("MOVQ", "R13", "R14")
+	if panels == 2 {
+		d.intArgs("intTile", "apartScales", "DX", "apart", "BX")
+	}
+	for _, r := range d.result {
+		d.zero(r)
+	}
+	a.label("block")
+	if s.evex() {
+		// Measured: a server core with 512 bits gains a tenth of memory's speed
+		// by it, Zen 3 loses some, whose own prefetchers follow the stream.
+		for off := 0; off < f.blockBytes(); off += 64 {
+			d.op("PREFETCHT0", mem(2048+off, "SI"))
+		}
+	}
+	for from := 0; from < panels*s.halves; from += d.side {
+		d.src.from = from
+		d.products()
+		d.scaleAll(from)
+	}
+	d.op("ADDQ", imm(f.blockBytes()), "SI")
+	d.op("ADDQ", "R12", "DI")
+	d.op("ADDQ", "R11", "R9")
+	d.op("ADDQ", "R11", "R10")
+	if f.short {
+		d.op("ADDQ", "R11", "CX")
+		d.op("ADDQ", "$64", "R8")
+	} else {
+		d.op("DECQ", "R14")
+		d.op("JNZ", "same")
+		d.op("MOVQ", "R13", "R14")
+		d.op("ADDQ", "$32", "R8")
+		if f.bits <= 4 {
+			d.op("TESTQ", "R15", "R15")
+			d.op("JZ", "same")
+			d.op("ADDQ", "$32", "R15")
+		}
+		a.label("same")
+	}
+	d.op("DECQ", "AX")
+	d.op("JNZ", "block")
+	d.intArgs("intTile", "add", "AX", "y", "DX")
+	if panels == 2 {
+		d.intArgs("intTile", "apartY", "CX")
+	}
+	if tokens == 2 {
+		d.intArgs("intTile", "ld", "CX")
+	}
+	d.op("SHLQ", "$2", "CX")
+	turns := tokens * panels // one of them is 1
+	for t := range turns {
+		d.finish(fmt.Sprint("store", t), func(h int) string {
+			if panels == 2 {
+				return d.result[t*s.halves+h]
+			}
+			return d.result[h*tokens+t]
+		})
+		if t+1 < turns {
+			d.op("ADDQ", "CX", "DX")
+		}
+	}
+	ret(a)
+}
+
+// finish stores a token's results at DX, added to what is there if AX is set.
+func (g *intRegs) finish(label string, result func(half int) string) {
+	g.op("TESTQ", "AX", "AX")
+	g.op("JZ", label)
+	for h := range g.halves {
+		g.op("VADDPS", mem(32*h, "DX"), result(h), result(h))
+	}
+	g.label(label)
+	for h := range g.halves {
+		g.op("VMOVUPS", result(h), mem(32*h, "DX"))
+	}
+}
+
+// products sums a block's products.
+func (d *direct) products() {
+	x := func(t, q int) string { return mem(32*t+4*q, "DI") }
+	part := d.side * d.tokens
+	if d.narrow == nil || d.sum[0] != d.narrow[0] {
+		for _, r := range d.sum {
+			d.zero(r)
+		}
+	}
+	for q := 0; d.bits == 8 && q < 8; q++ {
+		for h := range d.side {
+			m := d.weights(64*q, d.src.from+h)
+			if d.vnni {
+				d.bitwise("VPXOR", m, d.src.low, d.src.lo[h])
+				continue
+			}
+			d.load(m, d.src.lo[h])
+			d.op("VPABSB", d.src.lo[h], d.src.hi[h])
+		}
+		for t := range d.tokens {
+			d.op("VPBROADCASTD", x(t, q), d.x)
+			for h := range d.side {
+				sum := d.sum[h*d.tokens+t]
+				if d.vnni {
+					d.dot(d.x, d.src.lo[h], sum)
+					continue
+				}
+				d.op("VPSIGNB", d.src.lo[h], d.x, d.tmp)
+				d.op("VPMADDUBSW", d.tmp, d.src.hi[h], d.tmp)
+				d.op("VPMADDWD", d.ones, d.tmp, d.tmp)
+				d.op("VPADDD", d.tmp, sum, sum)
+			}
+		}
+	}
+	if d.bits == 8 {
+		return
+	}
+	inChain, seen := 0, 0
+	d.src.each(func(q int, w []string) {
+		sums := d.sum
+		if d.short && q >= 4 {
+			sums = d.sum[part:]
+		}
+		for t := range d.tokens {
+			d.op("VPBROADCASTD", x(t, q), d.x)
+			for h := range d.side {
+				i := h*d.tokens + t
+				switch {
+				case d.vnni:
+					d.dot(d.x, w[h], sums[i])
+				case d.narrow == nil:
+					d.op("VPMADDUBSW", d.x, w[h], d.tmp)
+					d.op("VPMADDWD", d.ones, d.tmp, d.tmp)
+					d.op("VPADDD", d.tmp, sums[i], sums[i])
+				case inChain == 0:
+					d.op("VPMADDUBSW", d.x, w[h], d.narrow[i])
+				default:
+					d.op("VPMADDUBSW", d.x, w[h], d.tmp)
+					d.op("VPADDW", d.tmp, d.narrow[i], d.narrow[i])
+				}
+			}
+		}
+		inChain++
+		if seen++; d.narrow == nil || inChain < chain(d.bits) && seen < 8 {
+			return
+		}
+		for i, n := range d.narrow {
+			d.op("VPMADDWD", d.ones, n, n)
+			if d.sum[i] != n {
+				d.op("VPADDD", n, d.sum[i], d.sum[i])
+			}
+		}
+		inChain = 0
+	})
+}
+
+// scaleAll adds the scaled sums of a block to the results.
+func (d *direct) scaleAll(from int) {
+	signed := d.bits == 8 && !d.vnni
+	part := d.side * d.tokens
+	for t := range d.tokens {
+		if d.short {
+			d.correction(mem(4*t, "CX"), d.bits, d.tmp)
+			for h := range d.side {
+				i := h*d.tokens + t
+				d.op("VPADDD", d.tmp, d.sum[i], d.sum[i])
+				d.op("VPSUBD", d.tmp, d.sum[part+i], d.sum[part+i])
+			}
+		}
+		if signed {
+			continue
+		}
+		d.correction(mem(4*t, "R10"), d.bits, d.tmp)
+		for h := range d.side {
+			i := len(d.sum) - part + h*d.tokens + t
+			d.op("VPADDD", d.tmp, d.sum[i], d.sum[i])
+		}
+	}
+	scale := d.src.lo[0]
+	for p := 0; p < len(d.sum); p += part {
+		for h := range d.side {
+			d.op("VCVTPH2PS", d.scales(32*p/part, from+h, "R8"), scale)
+			for t := range d.tokens {
+				sum, result := d.sum[p+h*d.tokens+t], d.result[(from+h)*d.tokens+t]
+				d.op("VCVTDQ2PS", sum, sum)
+				d.op("VBROADCASTSS", mem(4*t, "R9"), d.x)
+				d.op("VMULPS", d.x, scale, d.tmp)
+				d.op("VFMADD231PS", d.tmp, sum, result)
+			}
+		}
+	}
+	if d.bits > 4 {
+		return
+	}
+	skip := fmt.Sprint("noMins", from)
+	d.op("TESTQ", "R15", "R15")
+	d.op("JZ", skip)
+	for t := range d.tokens {
+		d.op("VPBROADCASTD", mem(4*t, "R10"), d.tmp)
+		d.op("VPSRAD", "$7", d.tmp, d.tmp)
+		d.op("VCVTDQ2PS", d.tmp, d.tmp)
+		d.op("VBROADCASTSS", mem(4*t, "R9"), d.x)
+		d.op("VMULPS", d.x, d.tmp, d.tmp)
+		for h := range d.side {
+			d.op("VCVTPH2PS", d.scales(0, from+h, "R15"), scale)
+			d.op("VFNMADD231PS", scale, d.tmp, d.result[(from+h)*d.tokens+t])
+		}
+	}
+	d.label(skip)
+}

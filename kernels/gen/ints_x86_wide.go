@@ -1,0 +1,412 @@
+package main
+
+import "fmt"
+
+// wideForm is how an expanded panel holds integers: unsigned with an offset of
+// 2^(bits-1), or signed. VPDPBUSD takes any with one offset. VPMADDUBSW wants
+// them as small as they are, and bytes as magnitudes; the sign goes to the
+// activations, which lie as four values and their four opposites, by a shuffle:
+// unlike VPSIGNB it does not wait for the ports that multiply (on Zen 3 that is
+// a sixth of the time). A word of signed integers is 64 magnitudes and 64
+// indices of shuffles.
+type wideForm struct {
+	intFormat
+	signed bool
+}
+
+// wordBytes is the size of a word of a panel in form w.
+func (w wideForm) wordBytes() int {
+	if w.signed {
+		return 128
+	}
+	return 64
+}
+
+func (w wideForm) name(s intISA, tokens int) string {
+	return fmt.Sprintf("wide%s%sT%d", w, s.suffix, tokens)
+}
+
+func wideForms(s intISA) []wideForm {
+	if s.vnni {
+		return []wideForm{{intFormat{8, false}, false}, {intFormat{8, true}, false}}
+	}
+	return []wideForm{
+		{intFormat{8, false}, true},
+		{intFormat{6, false}, false},
+		{intFormat{6, true}, false},
+		{intFormat{5, false}, false},
+		{intFormat{4, false}, false},
+	}
+}
+
+func wideTokens(s intISA) []int {
+	if s.evex() {
+		return []int{8, 4, 2, 1}
+	}
+	return []int{4, 2, 1}
+}
+
+// nextBytes is package kernels' constant of that name.
+const nextBytes = 128
+
+// wide is the kernel of one expanded panel and some tokens.
+type wide struct {
+	intRegs
+	wideForm
+	tokens int
+	byHalf bool // outputs in two turns: sums of both halves do not fit
+	sum    [][]string
+	narrow []string
+	w      []string // integers, or their magnitudes
+	index  []string // of signed integers' shuffles
+	x      string
+	tmp    []string
+	ones   string
+	result []string // in registers; on the stack if nil
+}
+
+func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
+	g := &wide{intRegs: intRegs{intISA: s, asm: a}, wideForm: form, tokens: tokens}
+	name := form.name(s, tokens)
+	chained := !s.vnni && !form.signed
+	g.byHalf = s.halves == 2 && (form.short || chained && chain(form.bits) < 8)
+	side := s.halves
+	if g.byHalf {
+		side = 1
+	}
+	parts := 1
+	if form.short {
+		parts = 2
+	}
+	if chained {
+		g.narrow = g.list(side * tokens)
+	}
+	for range parts {
+		sums := g.narrow
+		if !chained || chain(form.bits) < 8 {
+			sums = g.list(side * tokens)
+		}
+		g.sum = append(g.sum, sums)
+	}
+	g.w = g.list(side)
+	if form.signed {
+		g.index = g.list(side)
+	}
+	g.x, g.tmp = g.new(), g.list(min(side, s.limit()-g.next-1))
+	if !s.vnni {
+		g.ones = g.new()
+	}
+	frame := 0
+	if s.evex() {
+		g.result = g.list(tokens)
+	} else {
+		frame = 64*tokens + 64
+	}
+	g.check(name)
+	a.fnFrame(name, "(c *wideTile)", frame, 8,
+		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
+		"R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride",
+		"first the sums of a block, then weights, activations and products, ones, results")
+	g.intArgs("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10", "half", "CX",
+		"width", "R11", "blocks", "AX", "y", "DX")
+	g.op("MOVQ", "R11", "R12")
+	if form.signed {
+		g.op("SHLQ", "$6", "R12")
+	} else {
+		g.op("SHLQ", "$5", "R12")
+	}
+	g.op("SHLQ", "$2", "R11")
+	if !s.vnni {
+		g.op("VPCMPEQW", g.ones, g.ones, g.ones)
+		g.op("VPSRLW", "$15", g.ones, g.ones)
+	}
+	if g.result == nil {
+		g.op("MOVQ", "SP", "R13")
+		g.op("ADDQ", "$63", "R13")
+		g.op("ANDQ", "$~63", "R13")
+		g.zero(g.x)
+		for i := range 2 * tokens {
+			g.op("VMOVUPS", g.x, mem(32*i, "R13"))
+		}
+	}
+	for _, r := range g.result {
+		g.zero(r)
+	}
+	g.intArgs("wideTile", "next", "R14")
+	a.label("block")
+	g.op("PREFETCHT0", "(R14)")
+	g.op("PREFETCHT0", "64(R14)")
+	g.op("ADDQ", imm(nextBytes), "R14")
+	for from := 0; from < s.halves; from += side {
+		g.sums(from, side)
+		g.scaleAll(from, side)
+	}
+	g.op("ADDQ", imm(8*form.wordBytes()), "SI")
+	g.op("ADDQ", "R12", "DI")
+	for _, r := range []string{"R9", "R10", "CX"} {
+		g.op("ADDQ", "R11", r)
+	}
+	g.op("ADDQ", imm(64*parts), "R8")
+	if form.bits <= 4 || s.vnni {
+		g.op("TESTQ", "R15", "R15")
+		g.op("JZ", "plain")
+		g.op("ADDQ", "$64", "R15")
+		a.label("plain")
+	}
+	g.op("DECQ", "AX")
+	g.op("JNZ", "block")
+	g.intArgs("wideTile", "add", "AX", "ld", "BX")
+	g.op("SHLQ", "$2", "BX")
+	for t := range tokens {
+		result := func(h int) string { return g.sum[0][h] }
+		if g.result != nil {
+			result = func(int) string { return g.result[t] }
+		} else {
+			result = func(h int) string { return reg("Y", h) }
+			for h := range 2 {
+				g.op("VMOVUPS", mem(64*t+32*h, "R13"), result(h))
+			}
+		}
+		g.finish(fmt.Sprint("store", t), result)
+		if t+1 < tokens {
+			g.op("ADDQ", "BX", "DX")
+		}
+	}
+	ret(a)
+}
+
+// sums computes a block's sums for side vectors of outputs from vector from on.
+func (g *wide) sums(from, side int) {
+	x := func(t, q int) string {
+		if g.signed {
+			return mem(64*t+8*q, "DI")
+		}
+		return mem(32*t+4*q, "DI")
+	}
+	word := func(q, h int) string { return mem(g.wordBytes()*q+32*(from+h), "SI") }
+	if g.narrow == nil || len(g.sum[0]) > 0 && g.sum[0][0] != g.narrow[0] {
+		if g.vnni && !g.short { // start at the correction
+			for t := range g.tokens {
+				for h := range side {
+					g.op("VPBROADCASTD", mem(4*t, "R10"), g.sum[0][h*g.tokens+t])
+				}
+			}
+		} else {
+			for _, part := range g.sum {
+				for _, r := range part {
+					g.zero(r)
+				}
+			}
+		}
+	}
+	limit, inChain := chain(g.bits), 0
+	for q := range 8 {
+		sum := g.sum[0]
+		if g.short && q >= 4 {
+			sum = g.sum[1]
+		}
+		for h := range side {
+			g.load(word(q, h), g.w[h])
+			if g.signed {
+				g.load(word(q, 2+h), g.index[h])
+			}
+		}
+		for t := range g.tokens {
+			switch {
+			case g.evex():
+				g.op("VPDPBUSD.BCST", x(t, q), g.w[0], sum[t])
+				continue
+			case g.signed:
+				g.op("VPBROADCASTQ", x(t, q), g.x)
+				g.signedProducts(t, side, sum)
+				continue
+			}
+			g.op("VPBROADCASTD", x(t, q), g.x)
+			for h := range side {
+				i, tmp := h*g.tokens+t, g.tmp[h%len(g.tmp)]
+				switch {
+				case g.vnni:
+					g.dot(g.x, g.w[h], sum[i])
+				case inChain == 0:
+					g.op("VPMADDUBSW", g.x, g.w[h], g.narrow[i])
+				default:
+					g.op("VPMADDUBSW", g.x, g.w[h], tmp)
+					g.op("VPADDW", tmp, g.narrow[i], g.narrow[i])
+				}
+			}
+		}
+		if g.narrow == nil {
+			continue
+		}
+		if inChain++; inChain == limit {
+			for i, n := range g.narrow {
+				g.op("VPMADDWD", g.ones, n, n)
+				if sum[i] != n {
+					g.op("VPADDD", n, sum[i], sum[i])
+				}
+			}
+			inChain = 0
+		}
+	}
+}
+
+// signedProducts adds the products of a word with token t's quad in g.x. The
+// instructions of both halves alternate.
+func (g *wide) signedProducts(t, side int, sum []string) {
+	for _, step := range []func(h int){
+		func(h int) { g.op("VPSHUFB", g.index[h], g.x, g.tmp[h]) },
+		func(h int) { g.op("VPMADDUBSW", g.tmp[h], g.w[h], g.tmp[h]) },
+		func(h int) { g.op("VPMADDWD", g.ones, g.tmp[h], g.tmp[h]) },
+		func(h int) { g.op("VPADDD", g.tmp[h], sum[h*g.tokens+t], sum[h*g.tokens+t]) },
+	} {
+		for h := range side {
+			step(h)
+		}
+	}
+}
+
+// scaleAll adds the scaled sums of a block to the results.
+func (g *wide) scaleAll(from, side int) {
+	for t := range g.tokens {
+		if !g.signed && !(g.vnni && !g.short) {
+			g.correct(t, side)
+		}
+	}
+	for p, sum := range g.sum {
+		for t := range g.tokens {
+			if !g.evex() {
+				g.op("VBROADCASTSS", mem(4*t, "R9"), g.x)
+			}
+			for h := range side {
+				i := h*g.tokens + t
+				g.op("VCVTDQ2PS", sum[i], sum[i])
+				at := 64*p + 32*(from+h)
+				if g.evex() {
+					g.op("VMOVUPS", mem(at, "R8"), g.tmp[0])
+					g.op("VMULPS.BCST", mem(4*t, "R9"), g.tmp[0], g.tmp[0])
+					g.op("VFMADD231PS", g.tmp[0], sum[i], g.result[t])
+					continue
+				}
+				g.op("VMULPS", mem(at, "R8"), g.x, g.tmp[0])
+				r := mem(64*t+32*(from+h), "R13")
+				g.op("VFMADD213PS", r, g.tmp[0], sum[i])
+				g.op("VMOVUPS", sum[i], r)
+			}
+		}
+	}
+	if g.short || g.bits > 4 && !g.vnni {
+		return
+	}
+	skip := fmt.Sprint("noMins", from)
+	g.op("TESTQ", "R15", "R15")
+	g.op("JZ", skip)
+	for t := range g.tokens {
+		g.op("VPBROADCASTD", mem(4*t, "R10"), g.x)
+		g.op("VPSRAD", "$7", g.x, g.x)
+		g.op("VCVTDQ2PS", g.x, g.x)
+		if g.evex() {
+			g.op("VMULPS.BCST", mem(4*t, "R9"), g.x, g.x)
+			g.op("VFNMADD231PS", mem(0, "R15"), g.x, g.result[t])
+			continue
+		}
+		g.op("VBROADCASTSS", mem(4*t, "R9"), g.tmp[0])
+		g.op("VMULPS", g.tmp[0], g.x, g.x)
+		for h := range side {
+			r := mem(64*t+32*(from+h), "R13")
+			g.op("VMOVUPS", r, g.tmp[0])
+			g.op("VFNMADD231PS", mem(32*(from+h), "R15"), g.x, g.tmp[0])
+			g.op("VMOVUPS", g.tmp[0], r)
+		}
+	}
+	g.label(skip)
+}
+
+// correct takes the offset out of the sums of token t.
+func (g *wide) correct(t, side int) {
+	if g.short {
+		g.correction(mem(4*t, "CX"), g.bits, g.tmp[0])
+		for h := range side {
+			i := h*g.tokens + t
+			g.op("VPADDD", g.tmp[0], g.sum[0][i], g.sum[0][i])
+			g.op("VPSUBD", g.tmp[0], g.sum[1][i], g.sum[1][i])
+		}
+	}
+	g.correction(mem(4*t, "R10"), g.bits, g.tmp[0])
+	last := g.sum[len(g.sum)-1]
+	for h := range side {
+		i := h*g.tokens + t
+		g.op("VPADDD", g.tmp[0], last[i], last[i])
+	}
+}
+
+// x86Expand writes the expansion of a stored panel to bytes.
+func x86Expand(a *asm, s intISA, bits int) {
+	g := &intRegs{intISA: s, asm: a}
+	f := intFormat{bits: bits}
+	src := newQuadSource(g, f, 1)
+	offset, mask := g.new(), g.new()
+	a.fn(fmt.Sprintf("expand%d%s", bits, s.suffix), "(dst, src *uint8, blocks int)", 24,
+		"SI src, DI dst, AX blocks left",
+		"first weights, then masks, last what is added to them")
+	load(a, "dst", "DI", "src", "SI", "blocks", "AX")
+	add, to := 0, intFormatBytes
+	switch {
+	case s.vnni:
+		add = 128 - 1<<(bits-1)
+	case bits < 4:
+		add = 8 - 1<<(bits-1)
+	}
+	switch {
+	case bits < 8:
+		src.masks()
+	case s.vnni:
+		add = 0x80
+	default:
+		to *= 2
+		g.bytes(4, mask)
+		g.op("MOVL", "$0x03020100", "CX")
+		g.dword("CX", offset)
+	}
+	if add != 0 {
+		g.bytes(add, offset)
+	}
+	a.label("block")
+	for h := range s.halves {
+		src.from = h
+		lo, hi := src.lo[0], src.hi[0]
+		at := func(q int) string { return mem(64*q+32*h, "DI") }
+		for q := 0; bits == 8 && q < 8; q++ {
+			m := mem(64*q+32*h, "SI")
+			if s.vnni {
+				g.bitwise("VPXOR", m, offset, lo)
+				g.store(lo, at(q))
+				continue
+			}
+			g.load(m, lo)
+			g.op("VPABSB", lo, hi)
+			g.op("VPXOR", src.spare, src.spare, src.spare)
+			g.op("VPCMPGTB", lo, src.spare, src.spare)
+			g.op("VPAND", mask, src.spare, src.spare)
+			g.op("VPOR", offset, src.spare, src.spare)
+			g.store(hi, mem(128*q+32*h, "DI"))
+			g.store(src.spare, mem(128*q+64+32*h, "DI"))
+		}
+		if bits == 8 {
+			continue
+		}
+		src.each(func(q int, w []string) {
+			if add != 0 {
+				g.op("VPADDB", offset, w[0], w[0])
+			}
+			g.store(w[0], at(q))
+		})
+	}
+	g.op("ADDQ", imm(f.blockBytes()), "SI")
+	g.op("ADDQ", imm(to), "DI")
+	g.op("DECQ", "AX")
+	g.op("JNZ", "block")
+	ret(a)
+}
+
+// intFormatBytes is the size of a block of bytes.
+const intFormatBytes = 512

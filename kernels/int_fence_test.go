@@ -1,0 +1,132 @@
+//go:build linux
+
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// fenced copies s to pages of its own with forbidden pages around, so that it
+// starts right behind the one or ends right before the other.
+func fenced[T any](t *testing.T, s []T, atEnd bool) []T {
+	t.Helper()
+	if len(s) == 0 {
+		return s
+	}
+	page, size := os.Getpagesize(), int(sizeBytes(s))
+	pages := (size + page - 1) / page * page
+	m, err := syscall.Mmap(-1, 0, pages+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Munmap(m); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, fence := range [][]byte{m[:page], m[page+pages:]} {
+		if err := syscall.Mprotect(fence, syscall.PROT_NONE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := page
+	if atEnd {
+		at += pages - size
+	}
+	out := unsafe.Slice((*T)(unsafe.Pointer(&m[at])), len(s))
+	copy(out, s)
+	return out
+}
+
+// TestIntMulStaysInItsMemory ends with a fault if a kernel reads or writes a
+// byte beside what it was given: in a large model that crashes once in a while.
+func TestIntMulStaysInItsMemory(t *testing.T) {
+	const cols = 96
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(31, 32))
+		for _, atEnd := range []bool{false, true} {
+			var cases []intCase
+			for bits := 2; bits <= 8; bits++ {
+				c := newIntCase(r, bits, panelRows, cols, 64)
+				cases = append(cases, c)
+				if bits <= 4 {
+					cases = append(cases, c.withMins(r))
+				}
+			}
+			cases = append(cases, newIntCase(r, 6, panelRows, cols, 16))
+			for _, c := range cases {
+				m := c.pack()
+				m.panels, m.scales, m.mins = fenced(t, m.panels, atEnd), fenced(t, m.scales, atEnd), fenced(t, m.mins, atEnd)
+				for n := 1; n <= 13; n++ {
+					x := random(r, n*cols)
+					var a Acts
+					a.Quantize(nil, x, cols, n, cols)
+					a.q, a.scale = fenced(t, a.q, atEnd), fenced(t, a.scale, atEnd)
+					a.corr, a.half = fenced(t, a.corr, atEnd), fenced(t, a.half, atEnd)
+					y := fenced(t, make([]float32, n*panelRows), atEnd)
+					m.Mul(nil, y, panelRows, &a, n)
+					for tok := range n {
+						for o, want := range c.want(x[tok*cols:][:cols]) {
+							if got := y[tok*panelRows+o]; got != want {
+								t.Fatalf("%s, %d tokens: y[%d,%d] = %v, want exactly %v", c, n, tok, o, got, want)
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// String names a case in messages.
+func (c intCase) String() string {
+	return fmt.Sprintf("%d bits, groups of %d, minimums %v", c.bits, c.group, c.min != nil)
+}
+
+// TestIntExtremes holds every weight and activation at the ends of their ranges,
+// where sums in 16 bits are largest.
+func TestIntExtremes(t *testing.T) {
+	const cols = 64
+	eachTier(t, func(t *testing.T) {
+		for bits := 2; bits <= 8; bits++ {
+			for _, group := range []int{16, 32} {
+				if group == 16 && bits != 6 {
+					continue
+				}
+				lo, hi := -1<<(bits-1), 1<<(bits-1)-1
+				for _, w := range []int{lo, hi} {
+					for _, sign := range []float32{1, -1} {
+						c := intCase{bits, panelRows, cols, group, make([]int8, panelRows*cols), make([]uint16, panelRows*cols/group), nil}
+						for i := range c.q {
+							c.q[i] = int8(w)
+						}
+						for i := range c.scale {
+							c.scale[i] = F32ToF16(1)
+						}
+						m := c.pack()
+						for _, n := range []int{1, 2, 4, 8, 16} {
+							x, y := make([]float32, n*cols), make([]float32, n*panelRows)
+							for i := range x {
+								x[i] = sign * 127
+							}
+							var a Acts
+							a.Quantize(nil, x, cols, n, cols)
+							m.Mul(nil, y, panelRows, &a, n)
+							want := float32(w) * sign * 127 * cols
+							for i, got := range y {
+								if got != want {
+									t.Fatalf("%s, %d tokens, %d times %v: y[%d] = %v, want %v: a sum overflowed", c, n, w, sign*127, i, got, want)
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,139 @@
+package kernels
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Out is one product y = a * transpose(W) of a joint run (see MulAll).
+type Out struct {
+	M    *IntMatrix
+	A    *Acts
+	Rest *Acts     // if set, its product is added: see Acts.QuantizeRest
+	Y    []float32 // [tokens][LdY], M.Rows() values of each
+	LdY  int
+	Add  bool // add to what Y holds
+}
+
+// maxOuts is how many products one joint run can have.
+const maxOuts = 4
+
+// intJob is a joint run in flight. A unit of it is some panels of one product.
+type intJob struct {
+	tier    Tier
+	n       int
+	outs    [maxOuts]Out
+	count   int
+	first   [maxOuts + 1]int // unit of each product's first panel
+	chunk   [maxOuts]int     // panels a unit has
+	scratch []scratch        // by worker
+}
+
+// Do computes one unit.
+func (j *intJob) Do(worker, i int) {
+	k := 0
+	for i >= j.first[k+1] {
+		k++
+	}
+	o := &j.outs[k]
+	lo := (i - j.first[k]) * j.chunk[k]
+	o.M.mulPanels(j.tier, o, j.n, lo, min(lo+j.chunk[k], o.M.panelCount()), &j.scratch[worker])
+}
+
+// set prepares the job and returns its units: the fewest that are long enough
+// and still leave each thread several to claim.
+func (j *intJob) set(threads, n int, outs []Out) (units int) {
+	j.tier, j.n, j.count = Active(), n, copy(j.outs[:], outs)
+	if len(j.scratch) < threads {
+		j.scratch = make([]scratch, threads)
+	}
+	total := 0
+	for i := range outs {
+		total += outs[i].M.panelCount() * outs[i].M.cols
+	}
+	for i := range outs {
+		m := outs[i].M
+		panels, work := m.panelCount(), panelRows*m.cols*n
+		j.chunk[i] = panels
+		if threads > 1 && total*panelRows*n >= serialWork {
+			j.chunk[i] = min(panels, max(1, unitWork/work, total/(m.cols*threads*8)))
+		}
+		j.first[i] = units
+		units += (panels + j.chunk[i] - 1) / j.chunk[i]
+	}
+	for i := len(outs); i <= maxOuts; i++ {
+		j.first[i] = units
+	}
+	return units
+}
+
+var intJobs = sync.Pool{New: func() any { return new(intJob) }}
+
+// MulAll computes up to four products of integer matrices for the first n
+// tokens of their activations, as one run of the pool: token t of each gives
+// Y[t*LdY:][:M.Rows()]. Outputs must not overlap.
+func MulAll(p *Pool, n int, outs ...Out) {
+	if len(outs) > maxOuts {
+		panic(fmt.Sprintf("kernels: MulAll of %d products: at most %d run together", len(outs), maxOuts))
+	}
+	var macs uint64
+	for i := range outs {
+		o := &outs[i]
+		m := o.M
+		if o.A.cols != m.cols || n > o.A.n || o.Rest != nil && (o.Rest.cols != m.cols || o.Rest.n != o.A.n) {
+			panic(fmt.Sprintf("kernels: product of %d tokens on activations of %d tokens x %d values with %d inputs", n, o.A.n, o.A.cols, m.cols))
+		}
+		checkMatrix("y", n, m.rows, o.LdY, len(o.Y))
+		planes := 1
+		if o.Rest != nil {
+			planes = 2
+		}
+		macs += uint64(planes) * uint64(m.rows) * uint64(m.cols) * uint64(n)
+	}
+	if n <= 0 || len(outs) == 0 {
+		return
+	}
+	for i := range outs {
+		outs[i].prepare(n)
+	}
+	if p == nil {
+		j := intJobs.Get().(*intJob)
+		for i := range j.set(1, n, outs) {
+			j.Do(0, i)
+		}
+		j.release()
+		intJobs.Put(j)
+		return
+	}
+	p.mu.Lock()
+	p.run(p.ints.set(p.Threads(), n, outs), &p.ints)
+	p.ints.release()
+	p.mu.Unlock()
+	p.int8.Add(macs)
+}
+
+// prepare brings activations to the form that the kernel reads.
+func (o *Out) prepare(n int) {
+	tier, m := Active(), o.M
+	if paired(tier, m.format) && n >= wideTokens(tier, m.format, m.group, m.mins != nil) {
+		o.A.pair()
+		if o.Rest != nil {
+			o.Rest.pair()
+		}
+	}
+}
+
+// release drops what belongs to the caller.
+func (j *intJob) release() {
+	clear(j.outs[:j.count])
+	for i := range j.scratch {
+		s := &j.scratch[i]
+		s.tile, s.direct, s.w = wideTile{}, intTile{}, nil
+	}
+}
+
+// Mul computes y = a * transpose(W) for the first n tokens of a, which must
+// have Cols() values each: token t gives y[t*ldy:][:Rows()].
+func (m *IntMatrix) Mul(p *Pool, y []float32, ldy int, a *Acts, n int) {
+	MulAll(p, n, Out{M: m, A: a, Y: y, LdY: ldy})
+}

@@ -1,0 +1,16 @@
+//go:build noasm || !amd64
+
+package kernels
+
+// pairBlocks has no caller here: only AVX2 reads pairs.
+func pairBlocks([]int8, []int8) { panic("kernels: no kernel of this build reads pairs") }
+
+// packPanel packs 16 rows of whole blocks; false: that is left to plain Go.
+func packPanel(format, []uint8, []int8, int) bool { return false }
+
+// pairsPanels reports whether a single token takes panels by twos.
+func pairsPanels(Tier) bool { return false }
+
+func mulDirectPair(Tier, format, *intTile) {
+	panic("kernels: no kernel of this build takes two panels")
+}
