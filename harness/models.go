@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) modelsCommand() *cobra.Command {
-	c := group(&cobra.Command{Use: "models", Short: "Models: list, inspect"})
+	c := group(&cobra.Command{Use: "models", Short: "Models: list, inspect, export"})
 	c.AddCommand(
 		&cobra.Command{
 			Use: "list", Short: "The models that ship with the harness", Args: cobra.NoArgs,
@@ -27,6 +27,7 @@ func (a *app) modelsCommand() *cobra.Command {
 			},
 			RunE: func(c *cobra.Command, args []string) error { return a.inspectModel(c, args[0]) },
 		},
+		a.exportModelCommand(),
 	)
 	return c
 }

@@ -171,7 +171,7 @@ func (a *assembly) split(name string, into []**Matrix, rows []int) error {
 		return nil
 	}
 	a.used[name] = true
-	info, r, err := a.open(name)
+	info, at, err := a.find(name)
 	if err != nil {
 		return err
 	}
@@ -183,10 +183,12 @@ func (a *assembly) split(name string, into []**Matrix, rows []int) error {
 	if len(info.Shape) != 2 || info.Shape[0] != total || info.Shape[1] != cols {
 		return fmt.Errorf("tensor %s of %s has the shape %v where the configuration asks for [%d %d]", name, a.path, info.Shape, total, cols)
 	}
-	for i, at := range into {
-		if *at, err = readDense(r, info.DType, rows[i], cols); err != nil {
+	skip := int64(0)
+	for i, part := range into {
+		if *part, err = at.matrix(a.label(name), info.DType, skip, rows[i], cols); err != nil {
 			return fmt.Errorf("tensor %s of %s: %w", name, a.path, err)
 		}
+		skip += (*part).StoredBytes()
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package model
 
+import "encoding/binary"
+
 // packedBytes is the length of n integers of b bits as a bit stream.
 func packedBytes(n int64, b int) int64 { return (n*int64(b) + 7) / 8 }
 
@@ -25,21 +27,37 @@ func packBits(q []int8, b int) []byte {
 	return out
 }
 
-// appendBits is the inverse of packBits for n values, sign-extending each. data
-// holds at least packedBytes(n, b) bytes.
-func appendBits(out []int8, data []byte, b, n int) []int8 {
-	mask := uint32(1)<<b - 1
+// unpackBits is the inverse of packBits for the values from bit shift (below 8)
+// of data on, sign-extending each. data holds the bytes of len(out) values.
+func unpackBits(out []int8, data []byte, shift, b int) {
+	if shift == 0 && b == 8 {
+		copy(asBytes(out), data)
+		return
+	}
+	up := 8 - b
+	if shift == 0 {
+		for len(out) >= 8 && len(data) >= 8 { // eight values take b whole bytes
+			v := binary.LittleEndian.Uint64(data)
+			for i := range out[:8] {
+				out[i] = int8(uint8(v)<<up) >> up
+				v >>= b
+			}
+			out, data = out[8:], data[b:]
+		}
+	}
 	var acc uint32
 	have, at := 0, 0
-	for range n {
+	if shift > 0 {
+		acc, have, at = uint32(data[0])>>shift, 8-shift, 1
+	}
+	for i := range out {
 		if have < b {
 			acc |= uint32(data[at]) << have
 			at++
 			have += 8
 		}
-		out = append(out, int8(uint8(acc&mask)<<(8-b))>>(8-b))
+		out[i] = int8(uint8(acc)<<up) >> up
 		acc >>= b
 		have -= b
 	}
-	return out
 }

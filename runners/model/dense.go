@@ -4,7 +4,8 @@ import "github.com/seed-c6f48606/harness/kernels"
 
 // Dense returns the Rows·Cols values in float32, row-major: dequantized, or
 // multiplied out when factored. A float32 matrix returns its own storage, which
-// the caller must not change.
+// the caller must not change. It panics where a stored matrix cannot be read;
+// Stored.Floats and Materialize return that error.
 func (m *Matrix) Dense() []float32 {
 	switch m.Kind() {
 	case KindF32:
@@ -19,12 +20,17 @@ func (m *Matrix) Dense() []float32 {
 		return m.dequantize()
 	case KindFactored:
 		return multiply(m.B.Dense(), m.A.Dense(), m.Rows, m.A.Rows, m.Cols)
+	case KindStored:
+		out := make([]float32, m.Rows*m.Cols)
+		m.mustFloats(0, m.Rows, out)
+		return out
 	}
 	return nil
 }
 
 // Row writes row i, Cols values, into dst. It is how an embedding is looked
-// up; a factored matrix multiplies the row out.
+// up; a factored matrix multiplies the row out. Like Dense it panics where a
+// stored matrix cannot be read.
 func (m *Matrix) Row(dst []float32, i int) {
 	dst = dst[:m.Cols]
 	lo := i * m.Cols
@@ -48,6 +54,14 @@ func (m *Matrix) Row(dst []float32, i int) {
 				dst[j] += v * a[j]
 			}
 		}
+	case KindStored:
+		m.mustFloats(i, 1, dst)
+	}
+}
+
+func (m *Matrix) mustFloats(from, n int, dst []float32) {
+	if err := m.Stored.Floats(from, n, dst); err != nil {
+		panic(err)
 	}
 }
 

@@ -4,7 +4,11 @@
 // model.safetensors, one file or sharded), from a .safetensors file with its
 // config.json beside it, or from a GGUF file of architecture ernie4_5. It is
 // written as a folder whose matrices may be dense, quantized or factored and
-// whose layers may be pruned.
+// whose layers may be pruned, or as a GGUF file that llama.cpp runs.
+//
+// Load brings a model into memory. Open leaves its matrices in the file, to be
+// read some rows at a time by whoever packs them for the kernels. Random makes
+// one up for measurements of speed.
 //
 // Every file is hostile input: sizes are checked against the file's length
 // before anything is allocated, and an error names the file, the tensor and

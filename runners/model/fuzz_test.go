@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,7 +92,7 @@ func FuzzWeights(f *testing.F) {
 			w.where[name] = s
 		}
 		m, err := assemble(config, w)
-		if err != nil {
+		if err != nil || m.materialize() != nil {
 			return
 		}
 		for name, x := range m.Matrices {
@@ -132,64 +134,79 @@ func seedWeights(f *testing.F) []byte {
 	return b
 }
 
-// ggufSeed is a small GGUF header with a value of each kind and a tensor.
+// ggufSeed is a small GGUF file with a value of each kind and a tensor of each
+// type.
 func ggufSeed() []byte {
-	b := []byte(ggufMagic)
-	u32 := func(v uint32) { b = binary.LittleEndian.AppendUint32(b, v) }
-	u64 := func(v uint64) { b = binary.LittleEndian.AppendUint64(b, v) }
-	str := func(s string) { u64(uint64(len(s))); b = append(b, s...) }
-	u32(3)
-	u64(1)
-	u64(5)
-	str("general.architecture")
-	u32(uint32(ggufString))
-	str(ggufArchitecture)
-	str("ernie4_5.block_count")
-	u32(uint32(ggufU32))
-	u32(1)
-	str("eps")
-	u32(uint32(ggufF32))
-	u32(math.Float32bits(1e-5))
-	str("list")
-	u32(uint32(ggufArray))
-	u32(uint32(ggufString))
-	u64(2)
-	str("a")
-	str("b")
-	str("numbers")
-	u32(uint32(ggufArray))
-	u32(uint32(ggufI32))
-	u64(2)
-	u32(1)
-	u32(2)
-	str("token_embd.weight")
-	u32(2)
-	u64(32)
-	u64(2)
-	u32(uint32(ggmlQ8_0))
-	u64(0)
-	for len(b)%32 != 0 {
-		b = append(b, 0)
+	w := &ggufWriter{}
+	w.str("general.architecture", ggufArchitecture)
+	w.u32("ernie4_5.block_count", 1)
+	w.f32("eps", 1e-5)
+	w.bool("flag", true)
+	w.strs("list", []string{"a", "b"})
+	w.i32s("numbers", []int32{1, 2})
+	w.f32s("scores", []float32{1, 2})
+	f := &ggufFile{}
+	for _, kind := range slices.Sorted(maps.Keys(codings)) {
+		f.add(ggufTensor{name: kind.String(), dims: []int{codings[kind].values, 2}, kind: kind}, nil, nil)
 	}
-	return append(b, make([]byte, 68)...)
+	b := w.header(f.tensors)
+	for _, t := range f.tensors {
+		b = append(b, make([]byte, aligned(t.size))...)
+	}
+	return b
+}
+
+// ggufModelSeed is a whole model in a GGUF file.
+func ggufModelSeed(f *testing.F) []byte {
+	config, err := parseConfig("seed", []byte(fuzzConfig))
+	if err != nil {
+		f.Fatal(err)
+	}
+	config.HiddenSize, config.IntermediateSize, config.VocabSize = 32, 256, 8
+	config.Harness, config.Labels = nil, nil
+	m := &Model{Config: config, Layers: []Layer{{Heads: 2, KVHeads: 1, FFN: 256, Q: &Matrix{}, Gate: &Matrix{}}}}
+	for _, s := range m.matrixSlots() {
+		if !s.optional {
+			*s.at = storedMatrix(s.rows, s.cols, randomRows{1, 2, s.rows, s.cols, 1})
+		}
+	}
+	for _, s := range m.vectorSlots() {
+		*s.at = slices.Repeat([]float32{1}, s.n)
+	}
+	path := filepath.Join(f.TempDir(), "seed.gguf")
+	if err := WriteGGUF(path, m, MadeUp(config.VocabSize), "q4_k_m"); err != nil {
+		f.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return b
 }
 
 func FuzzGGUF(f *testing.F) {
 	f.Add(ggufSeed())
+	f.Add(ggufModelSeed(f))
 	f.Add([]byte("GGUF\x03\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, err := newGGUF("fuzz", bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			return
 		}
+		for _, key := range slices.Sorted(maps.Keys(g.values)) {
+			g.Strings(key)
+			g.Floats(key)
+			g.Ints(key)
+		}
 		for name, tensor := range g.tensors {
 			if len(tensor.dims) != 2 || tensor.size == 0 {
 				continue
 			}
 			m, err := g.matrix(name, tensor.dims[1], tensor.dims[0])
-			if err == nil && len(m.Dense()) != m.Rows*m.Cols {
-				t.Fatalf("%s has %d values for %v", name, len(m.Dense()), tensor.dims)
+			if err != nil {
+				t.Fatalf("a checked tensor: %v", err)
 			}
+			readBothWays(t, m)
 		}
 		if m, err := g.model(); err == nil {
 			if err := m.Validate(); err != nil {
@@ -199,8 +216,36 @@ func FuzzGGUF(f *testing.F) {
 	})
 }
 
-// Integers of every width come back from the bit stream, whole stream or in
-// pieces.
+// FuzzEncode writes any values as blocks of any type: they are refused or come
+// back finite, no further off than the largest of their block.
+func FuzzEncode(f *testing.F) {
+	f.Add(make([]byte, 1024))
+	f.Add(binary.LittleEndian.AppendUint32(nil, math.Float32bits(65504)))
+	f.Add(binary.LittleEndian.AppendUint32(nil, 1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		x := make([]float32, superValues)
+		for i := range min(len(b)/4, len(x)) {
+			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+		for kind, c := range codings {
+			src := x[:max(c.values, blockValues)]
+			block, got := make([]byte, len(src)/c.values*c.bytes), make([]float32, len(src))
+			if c.encode(block, src) != nil {
+				continue
+			}
+			if err := c.floats(block, got); err != nil {
+				t.Fatalf("%v: what was written cannot be read: %v", kind, err)
+			}
+			for i, v := range got {
+				if e := math.Abs(float64(v) - float64(src[i])); e > 1.1*float64(largest(src))+1e-6 {
+					t.Fatalf("%v: value %d of %g is read as %g", kind, i, src[i], v)
+				}
+			}
+		}
+	})
+}
+
+// Integers of every width come back from the bit stream, from wherever in it.
 func FuzzBits(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 255, 128}, uint8(3))
 	f.Fuzz(func(t *testing.T, raw []byte, width uint8) {
@@ -213,12 +258,13 @@ func FuzzBits(f *testing.F) {
 		if int64(len(packed)) != packedBytes(int64(len(q)), bits) {
 			t.Fatalf("%d values of %d bits took %d bytes", len(q), bits, len(packed))
 		}
-		got, err := readBits(bytes.NewReader(packed), bits, len(q))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := cmp.Diff(q, got); d != "" {
-			t.Fatal(d)
+		for from := range min(len(q), 9) {
+			got := make([]int8, len(q)-from)
+			at := from * bits
+			unpackBits(got, packed[at/8:], at%8, bits)
+			if d := cmp.Diff(q[from:], got); d != "" {
+				t.Fatalf("from value %d on: %s", from, d)
+			}
 		}
 	})
 }

@@ -71,7 +71,7 @@ type GGUF struct {
 	path    string
 	source  io.ReaderAt
 	close   func() error
-	values  map[string]any // int64, float64, bool, string or a slice of int64, float32, bool, string
+	values  map[string]any // int64, float64, bool, string or ggufList
 	tensors map[string]ggufTensor
 }
 

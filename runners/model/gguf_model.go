@@ -41,13 +41,19 @@ func ggufName(name string) string {
 	return ""
 }
 
-func loadGGUF(path string) (*Model, error) {
+// openGGUF builds the model of a file, whose rows stay there.
+func openGGUF(path string) (*Model, error) {
 	g, err := OpenGGUF(path)
 	if err != nil {
 		return nil, err
 	}
-	defer g.Close()
-	return g.model()
+	m, err := g.model()
+	if err != nil {
+		g.Close()
+		return nil, err
+	}
+	m.files = append(m.files, g)
+	return m, nil
 }
 
 // model builds the model the file describes.

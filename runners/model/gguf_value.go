@@ -20,18 +20,37 @@ func (g *GGUF) Bool(key string) (value, ok bool) { return get[bool](g, key) }
 // String is a text of the metadata.
 func (g *GGUF) String(key string) (string, bool) { return get[string](g, key) }
 
-// Strings is an array of texts.
-func (g *GGUF) Strings(key string) ([]string, bool) { return get[[]string](g, key) }
+// Strings is an array of texts. Arrays are read from the file when asked for:
+// a vocabulary is large and a model does without.
+func (g *GGUF) Strings(key string) ([]string, bool) { return array[string](g, key) }
 
 // Floats is an array of 32-bit floating-point values.
-func (g *GGUF) Floats(key string) ([]float32, bool) { return get[[]float32](g, key) }
+func (g *GGUF) Floats(key string) ([]float32, bool) { return array[float32](g, key) }
 
 // Ints is an array of integers.
-func (g *GGUF) Ints(key string) ([]int64, bool) { return get[[]int64](g, key) }
+func (g *GGUF) Ints(key string) ([]int64, bool) { return array[int64](g, key) }
 
 func get[T any](g *GGUF, key string) (T, bool) {
 	v, ok := g.values[key].(T)
 	return v, ok
+}
+
+// ggufList is an array's place in the file.
+type ggufList struct {
+	t        ggufType // of its entries
+	n        int
+	at, size int64
+}
+
+// array reads an array of the file, which the header's reader has checked.
+func array[T any](g *GGUF, key string) ([]T, bool) {
+	l, ok := g.values[key].(ggufList)
+	if !ok {
+		return nil, false
+	}
+	r := &ggufReader{r: bufio.NewReaderSize(io.NewSectionReader(g.source, l.at, l.size), 1<<16), left: l.size}
+	v, ok := r.list(l.t, l.n).([]T)
+	return v, ok && r.err == nil
 }
 
 // ggufReader reads the header and never more than the file holds. After an
@@ -91,7 +110,7 @@ func (r *ggufReader) str(limit uint64) string {
 const maxGGUFText = 1 << 24
 
 // value reads a metadata value. Integers of any width become int64, floats
-// float64; arrays keep float32.
+// float64.
 func (r *ggufReader) value(t ggufType, key string) any {
 	switch {
 	case r.err != nil:
@@ -144,6 +163,7 @@ func decodeInt(t ggufType, b []byte) int64 {
 	return int64(binary.LittleEndian.Uint64(b))
 }
 
+// array passes over an array and returns its place.
 func (r *ggufReader) array(key string) any {
 	t, n := ggufType(r.u32()), r.u64()
 	if r.err != nil {
@@ -166,6 +186,52 @@ func (r *ggufReader) array(key string) any {
 		r.err = io.ErrUnexpectedEOF
 		return nil
 	}
+	l := ggufList{t: t, n: int(n), at: r.read}
+	if t == ggufString {
+		r.skipTexts(l.n)
+	} else {
+		r.skip(int64(n) * width)
+	}
+	l.size = r.read - l.at
+	return l
+}
+
+// skip passes over n bytes that the file has.
+func (r *ggufReader) skip(n int64) {
+	if r.err == nil {
+		_, r.err = r.r.Discard(int(n))
+		r.left -= n
+		r.read += n
+	}
+}
+
+// skipTexts passes over n texts and checks their lengths, as many at a time as
+// the buffer holds.
+func (r *ggufReader) skipTexts(n int) {
+	for n > 0 && r.err == nil {
+		var window []byte
+		if window, r.err = r.r.Peek(max(8, r.r.Buffered())); r.err != nil {
+			return
+		}
+		at := int64(0)
+		for ; n > 0 && at+8 <= int64(len(window)); n-- {
+			length := binary.LittleEndian.Uint64(window[at:])
+			if length > maxGGUFText {
+				r.err = fmt.Errorf("it has a text of %d bytes, more than the %d allowed", length, maxGGUFText)
+				return
+			}
+			at += 8 + int64(length)
+		}
+		if at > r.left {
+			r.err = io.ErrUnexpectedEOF
+			return
+		}
+		r.skip(at)
+	}
+}
+
+// list reads the n entries of an array.
+func (r *ggufReader) list(t ggufType, n int) any {
 	if t == ggufString {
 		list := make([]string, n)
 		for i := range list {
@@ -175,6 +241,7 @@ func (r *ggufReader) array(key string) any {
 		}
 		return list
 	}
+	width := t.width()
 	b := r.bytes(int64(n) * width)
 	if r.err != nil {
 		return nil

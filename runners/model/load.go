@@ -22,7 +22,10 @@ func Load(path string) (*Model, error) {
 		sum, err := HashPath(path)
 		hash <- hashed{sum, err}
 	}()
-	m, err := load(path)
+	m, err := open(path)
+	if err == nil {
+		err = errors.Join(m.materialize(), m.Close())
+	}
 	h := <-hash
 	if err == nil {
 		err = h.err
@@ -34,27 +37,40 @@ func Load(path string) (*Model, error) {
 	return m, nil
 }
 
-func load(path string) (*Model, error) {
+// Open is Load with the matrices left in the file where they can be
+// (Matrix.Stored): it reads headers, gains and biases and checks that the file
+// holds all that they name, in milliseconds and little memory. Values that are
+// not finite are refused when they are read. Hash stays empty: HashPath
+// computes it. The caller closes the model.
+func Open(path string) (*Model, error) {
+	m, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening model %s: %w", path, err)
+	}
+	m.Path = path
+	return m, nil
+}
+
+func open(path string) (*Model, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if st.IsDir() {
-		return loadFolder(path)
+		return openFolder(path)
 	}
 	kind, err := sniff(path)
 	if err != nil {
 		return nil, err
 	}
 	if kind == kindGGUF {
-		return loadGGUF(path)
+		return openGGUF(path)
 	}
 	w, err := openWeights(path)
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	return loadWeights(filepath.Join(filepath.Dir(path), configName), w)
+	return w.attach(loadWeights(filepath.Join(filepath.Dir(path), configName), w))
 }
 
 // fileKind is a weight file's format.
@@ -97,7 +113,7 @@ func sniff(path string) (fileKind, error) {
 	return 0, unsupportedf("the file is neither safetensors nor GGUF: %s", ways)
 }
 
-func loadFolder(dir string) (*Model, error) {
+func openFolder(dir string) (*Model, error) {
 	exists := func(name string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))
 		return err == nil
@@ -110,17 +126,16 @@ func loadFolder(dir string) (*Model, error) {
 	case exists(indexName):
 		w, err = openShards(dir)
 	default:
-		return loadOnlyFile(dir)
+		return openOnlyFile(dir)
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	return loadWeights(filepath.Join(dir, configName), w)
+	return w.attach(loadWeights(filepath.Join(dir, configName), w))
 }
 
-// loadOnlyFile loads the one weight file of a folder without the usual names.
-func loadOnlyFile(dir string) (*Model, error) {
+// openOnlyFile opens the one weight file of a folder without the usual names.
+func openOnlyFile(dir string) (*Model, error) {
 	var found []string
 	for _, pattern := range []string{"*.gguf", "*.safetensors"} {
 		names, err := filepath.Glob(filepath.Join(globEscape(dir), pattern))
@@ -133,7 +148,7 @@ func loadOnlyFile(dir string) (*Model, error) {
 	case 0:
 		return nil, fmt.Errorf("the folder holds no weights: neither %s nor %s nor a .gguf file", weightsName, indexName)
 	case 1:
-		return load(found[0])
+		return open(found[0])
 	}
 	return nil, fmt.Errorf("the folder holds several weight files and none is %s: name one of %s", weightsName, strings.Join(found, ", "))
 }

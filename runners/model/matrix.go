@@ -12,6 +12,7 @@ const (
 	KindBF16
 	KindInt      // symmetric integers with a scale a group
 	KindFactored // B·A
+	KindStored   // not in memory
 )
 
 // String names the kind as reports do.
@@ -25,6 +26,8 @@ func (k Kind) String() string {
 		return "int"
 	case KindFactored:
 		return "factored"
+	case KindStored:
+		return "stored"
 	}
 	return "invalid"
 }
@@ -47,6 +50,10 @@ type Matrix struct {
 	// Factors: W = B·A with B Rows × r and A r × Cols. A factor is not itself
 	// factored.
 	B, A *Matrix
+
+	// Values that are read some rows at a time; models from Open and Random
+	// have them.
+	Stored *Stored
 }
 
 // Kind tells which storage is in use, KindInvalid if not exactly one is.
@@ -63,6 +70,9 @@ func (m *Matrix) Kind() Kind {
 	}
 	if m.A != nil || m.B != nil {
 		kind, n = KindFactored, n+1
+	}
+	if m.Stored != nil {
+		kind, n = KindStored, n+1
 	}
 	if n != 1 {
 		return KindInvalid
@@ -106,6 +116,8 @@ func (m *Matrix) StoredBytes() int64 {
 		return packedBytes(m.Params(), m.Bits) + 2*int64(len(m.Scale))
 	case KindFactored:
 		return m.A.StoredBytes() + m.B.StoredBytes()
+	case KindStored:
+		return m.Stored.source.bytes()
 	}
 	return 0
 }
@@ -135,8 +147,13 @@ func (m *Matrix) Validate() error {
 		return wantLen("scales", len(m.Scale), m.Rows*m.Groups())
 	case KindFactored:
 		return m.validateFactors()
+	case KindStored:
+		if m.Stored.rows != m.Rows || m.Stored.cols != m.Cols {
+			return fmt.Errorf("%d×%d stored where the shape is %d×%d", m.Stored.rows, m.Stored.cols, m.Rows, m.Cols)
+		}
+		return nil
 	}
-	return fmt.Errorf("a matrix of %d×%d needs exactly one storage (f32, bf16, integers or factors)", m.Rows, m.Cols)
+	return fmt.Errorf("a matrix of %d×%d needs exactly one storage (f32, bf16, integers, factors or stored rows)", m.Rows, m.Cols)
 }
 
 func (m *Matrix) validateFactors() error {

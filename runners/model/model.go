@@ -1,7 +1,9 @@
 package model
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 )
@@ -65,7 +67,35 @@ type Model struct {
 
 	Meta map[string]string // free text kept in the file: recipe, parent_sha256
 	Path string            // where it was loaded from, "" if made in memory
-	Hash string            // SHA-256 of the loaded files, hex; see HashPath
+	Hash string            // SHA-256 of the loaded files, hex; "" after Open, see HashPath
+
+	files []io.Closer // that stored matrices read
+}
+
+// Close closes the files that a model from Open reads; its stored matrices are
+// of no use afterwards. Other models need no closing, and clones share one.
+func (m *Model) Close() error {
+	var errs []error
+	for _, f := range m.files {
+		errs = append(errs, f.Close())
+	}
+	m.files = nil
+	return errors.Join(errs...)
+}
+
+// materialize reads every stored matrix into memory and closes the files.
+func (m *Model) materialize() error {
+	for _, s := range m.matrixSlots() {
+		if *s.at == nil {
+			continue
+		}
+		w, err := (*s.at).Materialize()
+		if err != nil {
+			return err
+		}
+		*s.at = w
+	}
+	return m.Close()
 }
 
 // Clone copies the model's structure; matrices, gains and biases are shared,

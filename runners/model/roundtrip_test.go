@@ -103,7 +103,7 @@ func TestCompressedRoundTrip(t *testing.T) {
 	}
 	got := mustLoad(t, dir)
 	ignore := cmpopts.IgnoreFields(model.Model{}, "Path", "Hash", "Meta", "Config.Harness")
-	if d := cmp.Diff(m, got, ignore); d != "" {
+	if d := cmp.Diff(m, got, ignore, cmpopts.IgnoreUnexported(model.Model{})); d != "" {
 		t.Errorf("model differs:\n%.3000s", d)
 	}
 	wantMeta := map[string]string{

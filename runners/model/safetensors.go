@@ -126,11 +126,6 @@ func (s *Safetensors) Tensor(name string) (Tensor, error) {
 	return t, nil
 }
 
-// stream opens a tensor's bytes for sequential reading.
-func (s *Safetensors) stream(e entry) io.Reader {
-	return io.NewSectionReader(s.source, s.data+e.begin, e.end-e.begin)
-}
-
 func (s *Safetensors) readHeader(size int64) error {
 	var lead [8]byte
 	if size < 8 {

@@ -124,17 +124,27 @@ func explain(err error) error {
 	return err
 }
 
-// writeAtomic writes path through a temporary file beside it, synced and
-// renamed into place.
+// writeAtomic writes path as replaceFile does, through a buffer.
 func writeAtomic(path string, write func(io.Writer) error) error {
+	return replaceFile(path, func(f *os.File) error {
+		buf := bufio.NewWriterSize(f, 1<<20)
+		if err := write(buf); err != nil {
+			return err
+		}
+		return buf.Flush()
+	})
+}
+
+// replaceFile writes path through a temporary file beside it, synced and
+// renamed into place.
+func replaceFile(path string, write func(*os.File) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, explain(err))
 	}
 	defer os.Remove(f.Name()) // gone after the rename
-	buf := bufio.NewWriterSize(f, 1<<20)
-	err = write(buf)
-	for _, step := range []func() error{buf.Flush, func() error { return f.Chmod(0o644) }, f.Sync} {
+	err = write(f)
+	for _, step := range []func() error{func() error { return f.Chmod(0o644) }, f.Sync} {
 		if err == nil {
 			err = step()
 		}

@@ -193,6 +193,24 @@ func appendMatrix(parts []part, shapes map[string]intShape, name string, w *Matr
 			}},
 			part{TensorInfo{name + ".scale", "F16", []int{w.Rows, w.Groups()}}, emitU16(w.Scale, f16Exponent)},
 		)
+	case KindStored:
+		return appendStored(parts, shapes, name, w)
 	}
 	return appendMatrix(appendMatrix(parts, shapes, name+".b", w.B), shapes, name+".a", w.A)
+}
+
+// appendStored adds the tensors of the form that w materializes to, which each
+// of them does when it is written.
+func appendStored(parts []part, shapes map[string]intShape, name string, w *Matrix) []part {
+	for i, p := range appendMatrix(nil, shapes, name, w.form()) {
+		p.emit = func(out io.Writer) error {
+			m, err := w.Materialize()
+			if err != nil {
+				return err
+			}
+			return appendMatrix(nil, map[string]intShape{}, name, m)[i].emit(out)
+		}
+		parts = append(parts, p)
+	}
+	return parts
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -74,6 +73,18 @@ func openShards(dir string) (*weights, error) {
 	return w, nil
 }
 
+// attach makes the model that reads these files close them, or closes them now.
+func (w *weights) attach(m *Model, err error) (*Model, error) {
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	for _, f := range w.files {
+		m.files = append(m.files, f)
+	}
+	return m, nil
+}
+
 func (w *weights) close() {
 	for _, f := range w.files {
 		f.Close()
@@ -82,15 +93,18 @@ func (w *weights) close() {
 
 func (w *weights) has(name string) bool { return w.where[name] != nil }
 
-// open returns a tensor's description and its bytes for sequential reading.
-func (w *weights) open(name string) (TensorInfo, io.Reader, error) {
+// find returns a tensor's description and its place.
+func (w *weights) find(name string) (TensorInfo, span, error) {
 	f := w.where[name]
 	if f == nil {
-		return TensorInfo{}, nil, fmt.Errorf("tensor %s is missing from %s", name, w.path)
+		return TensorInfo{}, span{}, fmt.Errorf("tensor %s is missing from %s", name, w.path)
 	}
 	e := f.entries[name]
-	return e.TensorInfo, f.stream(e), nil
+	return e.TensorInfo, span{f.source, f.data + e.begin, e.end - e.begin}, nil
 }
+
+// label names a tensor in the errors of reading it.
+func (w *weights) label(name string) string { return fmt.Sprintf("tensor %s of %s", name, w.path) }
 
 // matrix reads the matrix NAME in whichever storage the file has it.
 func (w *weights) matrix(name string, rows, cols int, ints map[string]intShape, used map[string]bool) (*Matrix, error) {
@@ -105,14 +119,14 @@ func (w *weights) anyMatrix(name string, rows, cols int, ints map[string]intShap
 	switch {
 	case w.has(name):
 		used[name] = true
-		info, r, err := w.open(name)
+		info, at, err := w.find(name)
 		if err != nil {
 			return nil, err
 		}
 		if len(info.Shape) != 2 || info.Shape[0] != rows || info.Shape[1] != cols {
 			return nil, fmt.Errorf("its shape is %v where the configuration asks for [%d %d]", info.Shape, rows, cols)
 		}
-		return readDense(r, info.DType, rows, cols)
+		return at.matrix(w.label(name), info.DType, 0, rows, cols)
 	case w.has(name + ".q"):
 		return w.intMatrix(name, rows, cols, ints, used)
 	case factors && w.has(name+".a") || factors && w.has(name+".a.q"):
@@ -160,47 +174,30 @@ func (w *weights) intMatrix(name string, rows, cols int, ints map[string]intShap
 		return nil, unsupportedf("%d bits in groups of %d are not supported (2 to 8 bits, groups a multiple of 32)", s.Bits, s.Group)
 	}
 	used[name+".q"], used[name+".scale"] = true, true
-	m := &Matrix{Rows: rows, Cols: cols, Bits: s.Bits, Group: s.Group}
-	info, r, err := w.open(name + ".q")
+	m := &packedRows{intShape: s, label: w.label(name)}
+	info, q, err := w.find(name + ".q")
 	if err != nil {
 		return nil, err
 	}
-	n := packedBytes(m.Params(), s.Bits)
+	n := packedBytes(int64(rows)*int64(cols), s.Bits)
 	if info.DType != "U8" || int64(info.Elements()) != n {
 		return nil, fmt.Errorf("its integers are %s %v where %d bytes of U8 are needed", info.DType, info.Shape, n)
 	}
-	if m.Q, err = readBits(r, s.Bits, rows*cols); err != nil {
-		return nil, err
-	}
-	info, r, err = w.open(name + ".scale")
+	groups := (cols + s.Group - 1) / s.Group
+	info, scale, err := w.find(name + ".scale")
 	if err != nil {
 		return nil, err
 	}
-	if info.DType != "F16" || info.Elements() != rows*m.Groups() {
-		return nil, fmt.Errorf("its scales are %s %v where F16 [%d %d] is needed", info.DType, info.Shape, rows, m.Groups())
+	if info.DType != "F16" || info.Elements() != rows*groups {
+		return nil, fmt.Errorf("its scales are %s %v where F16 [%d %d] is needed", info.DType, info.Shape, rows, groups)
 	}
-	m.Scale, err = readU16(r, rows*m.Groups(), f16Exponent)
-	return m, err
-}
-
-// readBits unpacks n integers piece by piece.
-func readBits(r io.Reader, bits, n int) ([]int8, error) {
-	out := make([]int8, 0, n)
-	buf := make([]byte, packedBytes(int64(min(n, pieceBytes)), bits))
-	for len(out) < n {
-		k := min(n-len(out), pieceBytes) // a multiple of 8 values until the last
-		piece := buf[:packedBytes(int64(k), bits)]
-		if _, err := io.ReadFull(r, piece); err != nil {
-			return nil, err
-		}
-		out = appendBits(out, piece, bits, k)
-	}
-	return out, nil
+	m.q, m.scale = q, scale
+	return storedMatrix(rows, cols, m), nil
 }
 
 // vector reads a gain or bias of n values.
 func (w *weights) vector(name string, n int, used map[string]bool) ([]float32, error) {
-	info, r, err := w.open(name)
+	info, at, err := w.find(name)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +205,7 @@ func (w *weights) vector(name string, n int, used map[string]bool) ([]float32, e
 	if len(info.Shape) != 1 || info.Shape[0] != n {
 		return nil, fmt.Errorf("tensor %s of %s has the shape %v where the configuration asks for [%d]", name, w.path, info.Shape, n)
 	}
-	v, err := readF32(r, info.DType, n)
+	v, err := at.vector(info.DType, n)
 	if err != nil {
 		return nil, fmt.Errorf("tensor %s of %s: %w", name, w.path, err)
 	}
