@@ -12,74 +12,155 @@ type member struct {
 	row     int // of its first token in the sub-batch
 	query   int // row of its first query
 	queries int
-	first   int       // position of the first query
-	k, v    []float32 // of all positions up to the last, [tokens][KV heads*head dim]
+	first   int      // position of the first query
+	groups  [][]byte // keys and values from position 0 to the last
 }
 
-// queryBlock is how many queries of one head a unit of attention has at most.
-const queryBlock = 32
-
-// unit is a block of queries of one head of one member.
-type unit struct{ member, head, from, to int32 }
-
-// attention is softmax(QK'/sqrt(d))·V of a sub-batch, spread over the workers by
-// sequence, head and block of queries.
+// attention is the work of one attention block between its matrices, spread
+// over the workers: storing keys and values, then queries on them.
 type attention struct {
 	members []member
-	units   []unit
+	stores  storeJob
+	queries queryJob
 	from    []int32 // rows whose queries are needed
 
-	q, out         []float32
-	heads, kvHeads int
-	headDim        int
-	scale          float32
-	scores         [][]float32
+	spare []byte   // keys and values that do not outlive the layer
+	table [][]byte // its groups
 }
 
-// attend computes p.att from p.q and the members' keys and values.
-func (e *Engine) attend(ly *layer) {
-	p, a := &e.pass, &e.pass.attention
-	a.q, a.out, a.scores = p.q, p.att, p.scores
-	a.heads, a.kvHeads, a.headDim = ly.heads, ly.kvHeads, e.config.HeadDim
-	a.scale = float32(1 / math.Sqrt(float64(a.headDim)))
-	a.units = a.units[:0]
-	var longest int
-	var macs uint64
+// storeJob rotates keys and stores them with their values. A unit is what one
+// group of tokens gets.
+type storeJob struct {
+	layout *kernels.KVLayout
+	rope   *rope
+	k, v   []float32 // [rows][KV heads*head dim]
+	units  []storeUnit
+}
+
+// storeUnit is n tokens from row row on, the first at position pos.
+type storeUnit struct {
+	group       []byte
+	row, pos, n int
+}
+
+// Do stores one unit.
+func (j *storeJob) Do(_, i int) {
+	u, width := &j.units[i], j.layout.Heads*j.layout.HeadDim
+	for t := range u.n {
+		k := row(j.k, u.row+t, width)
+		cos, sin := j.rope.at(u.pos+t, 1)
+		kernels.RoPE(k, j.layout.HeadDim, cos, sin)
+		j.layout.Put(u.group, u.pos+t, k, row(j.v, u.row+t, width))
+	}
+}
+
+// storeKeys stores the new keys and values: with the sequences that keep them,
+// otherwise until the layer is done.
+func (e *Engine) storeKeys(l int, k, v []float32) {
+	a, ly := &e.pass.attention, &e.layers[l]
+	size := ly.kv.GroupBytes()
+	e.spareGroups(size)
+	j := &a.stores
+	j.layout, j.rope, j.k, j.v = &ly.kv, &e.rope, k, v
+	j.units = j.units[:0]
+	spare := 0
 	for i := range a.members {
 		m := &a.members[i]
-		longest = max(longest, m.first+m.queries)
-		macs += ly.attentionMACs(m.first, m.queries, a.headDim)
-		for from := 0; from < m.queries; from += queryBlock {
-			to := min(from+queryBlock, m.queries)
-			for head := range a.heads {
-				a.units = append(a.units, unit{int32(i), int32(head), int32(from), int32(to)})
+		s := &e.pass.segments[m.segment]
+		n := len(s.tokens)
+		if s.keep {
+			c := &s.seq.cache[l]
+			c.reach(s.pos+n, s.seq.floor, e.config.MaxPositions, size)
+			m.groups = c.groups
+		} else {
+			m.groups = a.table[spare:][:groupsOf(n)]
+			spare += len(m.groups)
+		}
+		for t := 0; t < n; {
+			pos := s.pos + t
+			count := min(n-t, kernels.KVGroup-pos%kernels.KVGroup)
+			j.units = append(j.units, storeUnit{m.groups[pos/kernels.KVGroup], m.row + t, pos, count})
+			t += count
+		}
+	}
+	e.pool.Run(len(j.units), j)
+}
+
+// spareGroups cuts memory for the sequences that do not keep keys to groups.
+func (e *Engine) spareGroups(size int) {
+	a, count := &e.pass.attention, 0
+	for i := range a.members {
+		if s := &e.pass.segments[a.members[i].segment]; !s.keep {
+			count += groupsOf(len(s.tokens))
+		}
+	}
+	a.spare = grow(a.spare, count*size)
+	a.table = a.table[:0]
+	for g := range count {
+		a.table = append(a.table, a.spare[g*size:][:size:size])
+	}
+}
+
+// queryJob is softmax(QK'/sqrt(d))·V of all members. A unit is some tokens'
+// heads, or some of them, that share a key/value head.
+type queryJob struct {
+	ly      *layer
+	rope    *rope
+	members []member
+	units   []queryUnit
+	q, out  []float32
+	workers []kernels.Attention
+}
+
+type queryUnit struct{ member, kvHead, head, heads, from, to int32 }
+
+// attend computes the members' attention from q to out, [queries][heads*head dim].
+func (e *Engine) attend(ly *layer, q, out []float32) {
+	a := &e.pass.attention
+	j := &a.queries
+	j.ly, j.rope, j.members, j.q, j.out = ly, &e.rope, a.members, q, out
+	j.units = j.units[:0]
+	shared := ly.heads / ly.kv.Heads
+	var macs uint64
+	queries := 0
+	for i := range a.members {
+		m := &a.members[i]
+		macs += ly.attentionMACs(m.first, m.queries, ly.kv.HeadDim)
+		queries += m.queries
+	}
+	tokens := max(1, kernels.AttentionRows/shared)
+	heads := shared
+	if ly.kv.Heads*((queries+tokens-1)/tokens) < e.pool.Threads() {
+		heads = min(shared, 4) // too few units for the workers: cut by heads
+	}
+	// The last tokens, which read the most keys, come first.
+	for i := range a.members {
+		m := &a.members[i]
+		for kv := range ly.kv.Heads {
+			for to := m.queries; to > 0; to -= tokens {
+				for head := 0; head < shared; head += heads {
+					j.units = append(j.units, queryUnit{
+						int32(i), int32(kv), int32(head), int32(min(heads, shared-head)), int32(max(0, to-tokens)), int32(to),
+					})
+				}
 			}
 		}
 	}
-	for w := range a.scores {
-		a.scores[w] = grow(a.scores[w], longest)
-	}
-	e.pool.Run(len(a.units), a)
+	e.pool.Run(len(j.units), j)
 	e.pool.Count(kernels.Ops{F32MAC: macs})
 }
 
-// Do computes one unit: every query attends to the keys up to its position.
-func (a *attention) Do(worker, i int) {
-	u := a.units[i]
-	m := &a.members[u.member]
-	d, width := a.headDim, a.kvHeads*a.headDim
-	shared := int(u.head) / (a.heads / a.kvHeads) * d
-	for r := int(u.from); r < int(u.to); r++ {
-		at := ((m.query+r)*a.heads + int(u.head)) * d
-		q, out := a.q[at:][:d], a.out[at:][:d]
-		s := a.scores[worker][:m.first+r+1]
-		for t := range s {
-			s[t] = a.scale * kernels.Dot(q, m.k[t*width+shared:][:d])
-		}
-		kernels.Softmax(s)
-		clear(out)
-		for t, w := range s {
-			kernels.Axpy(w, m.v[t*width+shared:][:d], out)
-		}
-	}
+// Do computes one unit.
+func (j *queryJob) Do(worker, i int) {
+	u, kv := &j.units[i], &j.ly.kv
+	m := &j.members[u.member]
+	first, n := m.first+int(u.from), int(u.to-u.from)
+	ld := j.ly.heads * kv.HeadDim
+	at := (m.query+int(u.from))*ld + (int(u.kvHead)*(j.ly.heads/kv.Heads)+int(u.head))*kv.HeadDim
+	cos, sin := j.rope.at(first, n)
+	j.workers[worker].Run(&kernels.Queries{
+		KV: kv, Groups: m.groups, Head: int(u.kvHead),
+		Q: j.q[at:], Out: j.out[at:], Ld: ld, Heads: int(u.heads),
+		First: first, N: n, Cos: cos, Sin: sin, Scale: float32(1 / math.Sqrt(float64(kv.HeadDim))),
+	})
 }

@@ -60,23 +60,33 @@ func (e *Engine) classify(ctx context.Context, batch [][]int32, logits []float32
 			return Stats{}, fmt.Errorf("classifying: %w", err)
 		}
 	}
+	e.ReadStats(&e.before)
+	shared, err := e.sharePrefix(ctx, batch)
+	if err != nil {
+		return Stats{}, fmt.Errorf("classifying: %w", err)
+	}
 	e.requests = e.requests[:0]
 	for i, tokens := range batch {
 		if i == len(e.scratch) {
 			e.scratch = append(e.scratch, e.NewSequence())
 		}
-		e.scratch[i].Reset()
-		e.requests = append(e.requests, request{seq: e.scratch[i], tokens: tokens, keep: len(tokens) > e.options.Chunk})
+		s := e.scratch[i]
+		s.Reset()
+		if shared > 0 {
+			s.share(e.prefix.seq, shared)
+			e.stats.Tokens += shared
+			e.stats.DenseMAC += e.denseMACs(0, shared, 0, true)
+		}
+		e.requests = append(e.requests, request{seq: s, tokens: tokens[shared:], keep: shared > 0 || len(tokens) > e.options.Chunk})
 	}
-	before := e.Stats()
 	e.labels.logits = logits
-	err := e.run(ctx, &e.labels)
+	err = e.run(ctx, &e.labels)
 	e.labels.logits = nil
 	e.clearRequests()
 	if err != nil {
 		return Stats{}, fmt.Errorf("classifying: %w", err)
 	}
-	return e.Stats().since(before), nil
+	return e.Stats().since(e.before), nil
 }
 
 // lookBefore notes what attention gates at layer l would see.

@@ -14,6 +14,18 @@
 // by block of 32 (Options.Exact computes in f32 instead); f32 and bf16 weights
 // meet f32 activations.
 //
+// Keys and values are kept as f32, f16 or int8 (Options.KV), in groups of 16
+// tokens that sequences can share: Sequence.Fork goes on from what another has
+// read, and Options.SharePrefix reads what classified prompts begin with once.
+// Attention runs in blocks of keys with a running maximum, so that its working
+// memory does not grow with the context, for all heads that share keys at once.
+//
+// The matrices that read one input run as one product over all workers: five
+// runs of the pool take a token through a layer. Norms, activations and
+// quantization happen where a row is made. Integer weights are packed by New
+// from the model or straight from its file (model.Open), so that they are never
+// in memory twice; an embedding that is tied to the head is looked up in it.
+//
 // Routing. A model may carry gates. An attention gate at layer l looks at the
 // mean, over the tokens of the sequence's first piece, of the input that the
 // attention block would read; sigmoid(w·f+b) says how much the block is needed.

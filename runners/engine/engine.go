@@ -14,6 +14,20 @@ type Options struct {
 	Exact   bool // widen all weights to f32 and compute in f32
 	Chunk   int  // tokens a piece of a long input has, 0 = 512
 
+	// KV is how keys and values are kept: "f32", "f16" or "q8" (int8 with a
+	// scale per token and head). Unset, it is f16 where weights are integers
+	// and f32 where all are floats or with Exact.
+	KV string
+
+	// LabelRows, if set, are the rows of the vocabulary that Forward computes
+	// logits of, see Restrict.
+	LabelRows []int32
+
+	// SharePrefix lets Classify keep what it has read of the beginning that the
+	// prompts of a call, or of this call and the last, have in common. Logits are
+	// the same, bit for bit; time is not, so leave it off to measure prompts.
+	SharePrefix bool
+
 	// Tap, if set, is called during every pass with the rows that the matrices
 	// of a site read: rows x cols values, contiguous, valid during the call.
 	Tap func(layer int, site Site, x []float32, rows, cols int)
@@ -42,33 +56,26 @@ type Engine struct {
 	options Options
 	pool    *kernels.Pool
 
-	embed      table
+	embed      weight
 	layers     []layer
 	norm       []float32
 	head       weight
 	headSource *model.Matrix // what head is packed from when first needed
+	whole      weight        // the head that Restrict took rows of
 	classifier classifier    // of the last layer; weight nil if there is none
 	gates      int           // gates of both kinds
 
-	rope  rope
-	pass  pass
-	stats Stats
+	rope   rope
+	pass   pass
+	stats  Stats
+	before Stats // at the beginning of a call that returns its own
 
 	output vocabulary
 	labels labels
 
 	requests []request
 	scratch  []*Sequence // sequences of Classify and Observe
-}
-
-// layer is a transformer block ready to run; weights of removed blocks are nil.
-type layer struct {
-	heads, kvHeads, ffn int
-	attnNorm, mlpNorm   []float32
-	q, k, v, o          weight
-	gate, up, down      weight
-	need                *gate // may skip the attention block
-	exit                *gate // may end the sequence after this layer
+	prefix   prefix
 }
 
 // classifier maps a final hidden state to class logits.
@@ -77,18 +84,66 @@ type classifier struct {
 	bias   []float32
 }
 
-// New packs m for the kernels. Nothing of m is held afterwards but the storage
-// of its embedding and, in a model with a classifier, of its head, which is
-// packed only when logits over the vocabulary are first asked for.
+// New packs m for the kernels, spread over the workers. Nothing of m is held
+// afterwards but, in a model with a classifier and a head of its own, the
+// storage of that head, which is packed when logits over the vocabulary are
+// first asked for.
 func New(m *model.Model, o Options) (*Engine, error) {
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("preparing the model: %w", err)
 	}
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	e := &Engine{config: m.Config, options: o, norm: m.Norm, rope: newRope(m.Config.HeadDim, m.Config.RopeTheta)}
+	load := &loader{exact: o.Exact}
+	format, err := o.kvFormat(m)
+	if err != nil {
+		return nil, err
+	}
+	e.layers = make([]layer, len(m.Layers))
+	for i := range m.Layers {
+		e.layers[i] = load.layer(&m.Layers[i])
+		e.layers[i].kv.Format, e.layers[i].kv.HeadDim = format, m.Config.HeadDim
+	}
+	e.embed = load.pack(m.Embed)
+	switch {
+	case m.Head == nil:
+		e.head = e.embed
+	case m.Classifier == nil:
+		e.head = load.pack(m.Head)
+	default:
+		e.headSource = m.Head
+	}
+	if m.Classifier != nil {
+		e.classifier = classifier{load.pack(m.Classifier), m.ClassifierBias}
+	}
+	if err := e.addGates(m, load); err != nil {
+		return nil, err
+	}
+	e.pool = kernels.NewPool(o.Threads)
+	if err := load.run(e.pool); err != nil {
+		e.Close()
+		return nil, fmt.Errorf("packing the model: %w", err)
+	}
+	e.pass.attention.queries.workers = make([]kernels.Attention, o.Threads)
+	e.stats.Exits = make([]int, len(e.layers))
+	if o.LabelRows != nil {
+		if err := e.Restrict(o.LabelRows); err != nil {
+			e.Close()
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// complete checks the options and fills in what is not set.
+func (o *Options) complete() error {
 	if o.Threads < 0 || o.Threads > 1024 {
-		return nil, fmt.Errorf("threads is %d: use 1 to 1024, or 0 for one per processor", o.Threads)
+		return fmt.Errorf("threads is %d: use 1 to 1024, or 0 for one per processor", o.Threads)
 	}
 	if o.Chunk < 0 {
-		return nil, fmt.Errorf("chunk is %d: use 1 or more tokens a piece, or 0 for %d", o.Chunk, defaultChunk)
+		return fmt.Errorf("chunk is %d: use 1 or more tokens a piece, or 0 for %d", o.Chunk, defaultChunk)
 	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
@@ -96,51 +151,93 @@ func New(m *model.Model, o Options) (*Engine, error) {
 	if o.Chunk == 0 {
 		o.Chunk = defaultChunk
 	}
-	e := &Engine{
-		config:     m.Config,
-		options:    o,
-		embed:      newTable(m.Embed),
-		layers:     make([]layer, len(m.Layers)),
-		norm:       m.Norm,
-		headSource: m.Head,
-		rope:       rope{headDim: m.Config.HeadDim, theta: m.Config.RopeTheta},
-	}
-	if e.headSource == nil {
-		e.headSource = m.Embed
-	}
-	for i := range m.Layers {
-		e.layers[i] = newLayer(&m.Layers[i], o.Exact)
-	}
-	if m.Classifier != nil {
-		e.classifier = classifier{pack(m.Classifier, o.Exact), m.ClassifierBias}
-	} else {
-		e.packHead()
-	}
-	if err := e.addGates(m); err != nil {
-		return nil, err
-	}
-	e.pool = kernels.NewPool(o.Threads)
-	e.pass.scores = make([][]float32, o.Threads)
-	e.stats.Exits = make([]int, len(e.layers))
-	return e, nil
+	return nil
 }
 
-func newLayer(m *model.Layer, exact bool) layer {
-	l := layer{heads: m.Heads, kvHeads: m.KVHeads, ffn: m.FFN, attnNorm: m.AttnNorm, mlpNorm: m.MLPNorm}
+// kvFormat is how keys and values of m are kept.
+func (o *Options) kvFormat(m *model.Model) (kernels.KVFormat, error) {
+	switch {
+	case o.KV != "":
+		return kernels.ParseKV(o.KV)
+	case o.Exact || !hasIntegers(m):
+		return kernels.KVF32, nil
+	}
+	return kernels.KVF16, nil
+}
+
+// hasIntegers reports whether a block of m meets int8 activations.
+func hasIntegers(m *model.Model) bool {
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		for _, w := range []*model.Matrix{l.Q, l.K, l.V, l.O, l.Gate, l.Up, l.Down} {
+			if w == nil {
+				continue
+			}
+			for _, part := range []*model.Matrix{w, w.A, w.B} {
+				if part != nil {
+					if bits, _, _ := integers(part); bits > 0 {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// layer packs the matrices of one layer.
+func (l *loader) layer(m *model.Layer) layer {
+	out := layer{heads: m.Heads, ffn: m.FFN, attnNorm: m.AttnNorm, mlpNorm: m.MLPNorm, kv: kernels.KVLayout{Heads: m.KVHeads}}
 	if m.HasAttention() {
-		l.q, l.k, l.v, l.o = pack(m.Q, exact), refined(pack(m.K, exact)), refined(pack(m.V, exact)), pack(m.O, exact)
+		out.q, out.k, out.v, out.o = l.pack(m.Q), l.pack(m.K), l.pack(m.V), l.pack(m.O)
+		for _, w := range []weight{out.k, out.v} {
+			if w, ok := w.(*integer); ok {
+				w.fine = true
+			}
+		}
 	}
 	if m.HasMLP() {
-		l.gate, l.up, l.down = pack(m.Gate, exact), pack(m.Up, exact), pack(m.Down, exact)
+		out.gate, out.up, out.down = l.pack(m.Gate), l.pack(m.Up), l.pack(m.Down)
 	}
-	return l
+	return out
 }
 
-func (e *Engine) packHead() {
-	if e.head == nil {
-		e.head = pack(e.headSource, e.options.Exact)
-		e.headSource = nil
+// packHead packs the head of a classifier's language model.
+func (e *Engine) packHead() error {
+	if e.headSource == nil {
+		return nil
 	}
+	load := &loader{exact: e.options.Exact}
+	head := load.pack(e.headSource)
+	if err := load.run(e.pool); err != nil {
+		return fmt.Errorf("packing the head: %w", err)
+	}
+	e.head, e.headSource = head, nil
+	return nil
+}
+
+// Restrict makes Forward compute logits of the given vocabulary rows only, in
+// that order: enough where a prompt is classified through label tokens, at a
+// cost of next to nothing. A later call counts rows of the whole vocabulary
+// again; none at all restores it.
+func (e *Engine) Restrict(rows []int32) error {
+	if e.whole == nil {
+		if err := e.packHead(); err != nil {
+			return err
+		}
+		e.whole = e.head
+	}
+	if len(rows) == 0 {
+		e.head = e.whole
+		return nil
+	}
+	for i, r := range rows {
+		if r < 0 || int(r) >= e.config.VocabSize {
+			return fmt.Errorf("restricting logits: %w: row %d is %d, the vocabulary has %d", ErrToken, i, r, e.config.VocabSize)
+		}
+	}
+	e.head = e.whole.keep(rows)
+	return nil
 }
 
 // Close ends the workers. The engine must not be used afterwards.
@@ -167,6 +264,9 @@ func (e *Engine) Gates() int { return e.gates }
 // gates, without working memory and caches.
 func (e *Engine) Bytes() int64 {
 	n := e.embed.Bytes() + 4*int64(len(e.norm))
+	if e.whole != nil && e.whole != e.embed && e.whole != e.head {
+		n += e.whole.Bytes()
+	}
 	add := func(ws ...weight) {
 		for _, w := range ws {
 			if w != nil {
@@ -174,7 +274,10 @@ func (e *Engine) Bytes() int64 {
 			}
 		}
 	}
-	add(e.head, e.classifier.weight)
+	if e.head != e.embed {
+		add(e.head)
+	}
+	add(e.classifier.weight)
 	n += 4 * int64(len(e.classifier.bias))
 	for i := range e.layers {
 		l := &e.layers[i]

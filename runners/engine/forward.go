@@ -35,7 +35,9 @@ func (e *Engine) Forward(ctx context.Context, steps []Step, threshold float64, o
 	if err := e.beginSteps(steps, threshold); err != nil {
 		return fmt.Errorf("running the model: %w", err)
 	}
-	e.packHead()
+	if err := e.packHead(); err != nil {
+		return fmt.Errorf("running the model: %w", err)
+	}
 	e.pass.threshold, e.pass.plan, e.pass.see = threshold, nil, nil
 	e.output.out = out
 	err := e.run(ctx, &e.output)
@@ -90,7 +92,7 @@ type vocabulary struct {
 }
 
 func (v *vocabulary) emit(e *Engine) {
-	p, hidden, vocab := &e.pass, e.config.HiddenSize, e.config.VocabSize
+	p, vocab := &e.pass, e.head.Rows()
 	p.write, p.origin = p.write[:0], p.origin[:0]
 	for i := range p.segments {
 		s := &p.segments[i]
@@ -104,10 +106,9 @@ func (v *vocabulary) emit(e *Engine) {
 	block := max(8, logitBuffer/vocab)
 	for from := 0; from < len(p.write); from += block {
 		n := min(block, len(p.write)-from)
-		p.x, p.logits = grow(p.x, n*hidden), grow(p.logits, n*vocab)
-		e.normRows(p.x, p.write[from:][:n], e.norm)
-		p.in.set(p.x, n, hidden)
-		e.head.mul(e.pool, p.logits, &p.in)
+		p.logits = grow(p.logits, n*vocab)
+		e.normRows(&p.in, p.write[from:][:n], e.norm, e.head.reads())
+		e.multiply(product{e.head, &p.in, p.logits, false})
 		for i, o := range p.origin[from:][:n] {
 			v.out(int(o.step), int(o.pos), row(p.logits, i, vocab))
 		}
@@ -136,7 +137,7 @@ func (c *labels) emit(e *Engine) {
 
 // read applies head to the sequences that left the layers at the given exit.
 func (c *labels) read(e *Engine, exit *gate, head classifier) {
-	p, hidden := &e.pass, e.config.HiddenSize
+	p := &e.pass
 	p.write, p.origin = p.write[:0], p.origin[:0]
 	for i := range p.segments {
 		s := &p.segments[i]
@@ -151,10 +152,9 @@ func (c *labels) read(e *Engine, exit *gate, head classifier) {
 		return
 	}
 	e.stats.DenseMAC += uint64(n) * e.classifier.weight.MACs()
-	p.x, p.logits = grow(p.x, n*hidden), grow(p.logits, n*classes)
-	e.normRows(p.x, p.write, e.norm)
-	p.in.set(p.x, n, hidden)
-	head.weight.mul(e.pool, p.logits, &p.in)
+	p.logits = grow(p.logits, n*classes)
+	e.normRows(&p.in, p.write, e.norm, head.weight.reads())
+	e.multiply(product{head.weight, &p.in, p.logits, false})
 	for i, o := range p.origin {
 		dst := row(c.logits, int(o.step), classes)
 		copy(dst, row(p.logits, i, classes))

@@ -22,7 +22,7 @@ func (g *gate) need(feature []float32) float64 {
 }
 
 // addGates ties the model's gates to their layers.
-func (e *Engine) addGates(m *model.Model) error {
+func (e *Engine) addGates(m *model.Model, load *loader) error {
 	for i := range m.Gates {
 		mg := &m.Gates[i]
 		l := &e.layers[mg.Layer]
@@ -39,7 +39,7 @@ func (e *Engine) addGates(m *model.Model) error {
 			}
 			g.classifier = e.classifier
 			if mg.Exit != nil {
-				g.classifier = classifier{pack(mg.Exit, e.options.Exact), mg.ExitBias}
+				g.classifier = classifier{load.pack(mg.Exit), mg.ExitBias}
 			}
 			place = &l.exit
 		}

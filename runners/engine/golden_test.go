@@ -220,6 +220,8 @@ func TestGoldenExact(t *testing.T) {
 		{"small", "f32"},
 		{"small/model-q8_0.gguf", "q8_0"},
 		{"small/model-q4_0.gguf", "q4_0"},
+		{"small/model-q4_k_m.gguf", "q4_k_m"},
+		{"small/model-q6_k.gguf", "q6_k"},
 	} {
 		ref := loadReference(t, filepath.Join(dir, strings.SplitN(c.model, "/", 2)[0]), c.format)
 		for _, w := range ways {
@@ -257,11 +259,17 @@ func TestGoldenInt8(t *testing.T) {
 		{"tiny", "q4_0", 0.072},
 		{"small", "q8_0", 0.099},
 		{"small", "q4_0", 0.094},
+		{"small", "q4_k_m", 0.101},
+		{"small", "q6_k", 0.141},
 	} {
 		ref := loadReference(t, filepath.Join(dir, c.model), c.format)
 		for _, w := range ways {
 			t.Run(fmt.Sprintf("%s/%s/%s", c.model, c.format, w.name), func(t *testing.T) {
-				m := loadGolden(t, filepath.Join(dir, c.model, "model-"+c.format+".gguf"))
+				m, err := model.Open(filepath.Join(dir, c.model, "model-"+c.format+".gguf"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer m.Close()
 				got := allLogits(t, m, Options{Threads: 2}, w, ref.tokens)
 				third := slices.Index(ref.ids, 3)
 				d := deviate(got[third], ref.logits[third], m.Config.VocabSize, 2e-3)

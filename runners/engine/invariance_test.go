@@ -120,8 +120,8 @@ func TestResetForgets(t *testing.T) {
 	if used.Len() != 20 {
 		t.Errorf("length %d after 20 tokens", used.Len())
 	}
-	// 4 layers x 2 KV heads x 16 channels, keys and values, 64 positions, 4 bytes.
-	if got, want := reserved.Bytes(), int64(4*2*16*2*64*4); got != want {
+	// 4 layers x 2 KV heads x 16 channels, keys and values, 64 positions, 2 bytes.
+	if got, want := reserved.Bytes(), int64(4*2*16*2*64*2); got != want {
 		t.Errorf("a reserved cache holds %d bytes, the model's positions need %d", got, want)
 	}
 }

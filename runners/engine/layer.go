@@ -2,56 +2,85 @@ package engine
 
 import "github.com/seed-c6f48606/harness/kernels"
 
+// layer is a transformer block ready to run; weights of removed blocks are nil.
+type layer struct {
+	heads, ffn        int
+	kv                kernels.KVLayout
+	attnNorm, mlpNorm []float32
+	q, k, v, o        weight
+	gate, up, down    weight
+	need              *gate // may skip the attention block
+	exit              *gate // may end the sequence after this layer
+}
+
 // runAttention adds the attention block of layer l to the hidden states of the
 // sequences that do not skip it.
 func (e *Engine) runAttention(l int) {
 	p, ly := &e.pass, &e.layers[l]
 	a := &p.attention
 	a.members, p.index = a.members[:0], p.index[:0]
+	asked := false
 	for i := range p.segments {
 		s := &p.segments[i]
 		if s.done || s.seq.route.skip[l] {
 			continue
 		}
+		asked = asked || s.open
 		a.members = append(a.members, member{segment: i, row: len(p.index)})
 		for t := range s.tokens {
 			p.index = append(p.index, int32(s.row+t))
 		}
 	}
-	hidden := e.config.HiddenSize
-	p.x = grow(p.x, len(p.index)*hidden)
-	e.normRows(p.x, p.index, ly.attnNorm)
-	if ly.need != nil {
-		e.askAttention(l)
-	}
 	if len(a.members) == 0 {
 		return
 	}
-	n := len(p.index)
-	p.in.set(p.x, n, hidden)
+	reads := ly.k.reads() | ly.v.reads()
+	if trimmed := e.gatherQueries(l); !trimmed {
+		reads |= ly.q.reads()
+	}
+	if asked && ly.need != nil {
+		e.normRows(&p.in, p.index, ly.attnNorm, 0)
+		e.askAttention(l)
+		if len(a.members) == 0 {
+			return
+		}
+		p.in.resize(len(p.index), p.in.cols, reads)
+		e.quantizeRows(&p.in)
+		e.gatherQueries(l)
+	} else {
+		e.normRows(&p.in, p.index, ly.attnNorm, reads)
+	}
 	e.tap(l, SiteQKV, &p.in)
-
-	width := ly.kvHeads * e.config.HeadDim
-	p.k, p.v = grow(p.k, n*width), grow(p.v, n*width)
-	ly.k.mul(e.pool, p.k, &p.in)
-	ly.v.mul(e.pool, p.v, &p.in)
-	queries := e.gatherQueries(l)
-	e.rotate(p.k, p.pos, width)
-	e.storeKeys(l, width)
+	e.projectQKV(ly)
+	e.storeKeys(l, p.k, p.v)
 	if len(p.write) == 0 {
 		return
 	}
-	qdim := ly.heads * e.config.HeadDim
-	p.q, p.att = grow(p.q, len(p.write)*qdim), grow(p.att, len(p.write)*qdim)
-	ly.q.mul(e.pool, p.q, queries)
-	e.rotate(p.q, p.qpos, qdim)
-	e.attend(ly)
-
-	p.inner.set(p.att, len(p.write), qdim)
+	p.inner.resize(len(p.write), ly.heads*ly.kv.HeadDim, ly.o.reads())
+	e.attend(ly, p.q, p.inner.x)
+	e.quantizeRows(&p.inner)
 	e.tap(l, SiteO, &p.inner)
-	p.y = grow(p.y, len(p.write)*hidden)
-	ly.o.mul(e.pool, p.y, &p.inner)
-	e.addRows(p.y, p.write)
+	e.addProduct(ly.o, &p.inner, p.write)
+}
+
+// projectQKV computes keys and values of all rows and queries of those that the
+// block writes.
+func (e *Engine) projectQKV(ly *layer) {
+	p := &e.pass
+	n := len(p.index)
+	width, qdim := ly.kv.Heads*ly.kv.HeadDim, ly.heads*ly.kv.HeadDim
+	p.k, p.v, p.q = grow(p.k, n*width), grow(p.v, n*width), grow(p.q, len(p.write)*qdim)
+	k, v, q := product{ly.k, &p.in, p.k, false}, product{ly.v, &p.in, p.v, false}, product{ly.q, &p.in, p.q, false}
+	if len(p.write) == n {
+		e.multiply(q, k, v)
+		return
+	}
+	e.multiply(k, v)
+	if len(p.write) > 0 {
+		e.gatherRows(&p.trimmed, p.in.x, p.attention.from, p.in.cols, ly.q.reads())
+		q.in = &p.trimmed
+		e.multiply(q)
+	}
 }
 
 // askAttention asks layer l's gate about the sequences in their first piece and
@@ -63,7 +92,7 @@ func (e *Engine) askAttention(l int) {
 	for _, m := range a.members {
 		s := &p.segments[m.segment]
 		n := len(s.tokens)
-		x := p.x[m.row*hidden:][:n*hidden]
+		x := p.in.x[m.row*hidden:][:n*hidden]
 		if s.open {
 			e.pool.Count(kernels.Ops{F32MAC: uint64(len(g.weight))})
 			if g.need(mean(p.feature, x, n)) < p.threshold {
@@ -72,7 +101,7 @@ func (e *Engine) askAttention(l int) {
 			}
 		}
 		if rows != m.row {
-			copy(p.x[rows*hidden:], x)
+			copy(p.in.x[rows*hidden:], x)
 			copy(p.index[rows:], p.index[m.row:][:n])
 			m.row = rows
 		}
@@ -82,64 +111,29 @@ func (e *Engine) askAttention(l int) {
 	a.members, p.index = members, p.index[:rows]
 }
 
-// gatherQueries lists the rows that layer l's attention writes, the positions
-// of all rows, and returns the queries' input.
-func (e *Engine) gatherQueries(l int) *input {
-	p, hidden := &e.pass, e.config.HiddenSize
-	p.write, p.pos, p.qpos = p.write[:0], p.pos[:0], p.qpos[:0]
-	members := p.attention.members
-	for i := range members {
-		m := &members[i]
+// gatherQueries lists the rows that layer l's attention writes and where in the
+// sub-batch they are. It reports whether these are fewer than all.
+func (e *Engine) gatherQueries(l int) (trimmed bool) {
+	p, a := &e.pass, &e.pass.attention
+	p.write, a.from = p.write[:0], a.from[:0]
+	for i := range a.members {
+		m := &a.members[i]
 		s := &p.segments[m.segment]
 		n, outputs := len(s.tokens), s.outputs(l)
 		m.query, m.queries = len(p.write), outputs
 		m.first = s.pos + n - outputs
-		for t := range n {
-			p.pos = append(p.pos, int32(s.pos+t))
-		}
 		for t := n - outputs; t < n; t++ {
 			p.write = append(p.write, int32(s.row+t))
-			p.qpos = append(p.qpos, int32(s.pos+t))
+			a.from = append(a.from, int32(m.row+t))
 		}
 	}
-	if len(p.write) == len(p.index) {
-		return &p.in
-	}
-	from := p.attention.from[:0]
-	for i := range members {
-		m := &members[i]
-		end := m.row + len(p.segments[m.segment].tokens)
-		for r := end - m.queries; r < end; r++ {
-			from = append(from, int32(r))
-		}
-	}
-	p.attention.from = from
-	p.xq = grow(p.xq, len(from)*hidden)
-	p.job = rowJob{op: opGather, dst: p.xq, src: p.x, index: from, n: len(from), cols: hidden}
-	p.job.run(e.pool)
-	p.inq.set(p.xq, len(from), hidden)
-	return &p.inq
-}
-
-// storeKeys appends the new keys and values to the sequences that keep them and
-// tells the members where theirs are.
-func (e *Engine) storeKeys(l, width int) {
-	p := &e.pass
-	for i := range p.attention.members {
-		m := &p.attention.members[i]
-		s := &p.segments[m.segment]
-		n := len(s.tokens)
-		m.k, m.v = p.k[m.row*width:][:n*width], p.v[m.row*width:][:n*width]
-		if s.keep {
-			m.k, m.v = s.seq.store(l, s.pos, n, width, m.k, m.v)
-		}
-	}
+	return len(p.write) < len(p.index)
 }
 
 // runMLP adds the MLP block of layer l to the hidden states of the sequences
 // that do not skip it.
 func (e *Engine) runMLP(l int) {
-	p, ly, hidden := &e.pass, &e.layers[l], e.config.HiddenSize
+	p, ly := &e.pass, &e.layers[l]
 	p.write = p.write[:0]
 	for i := range p.segments {
 		s := &p.segments[i]
@@ -155,22 +149,14 @@ func (e *Engine) runMLP(l int) {
 	if n == 0 {
 		return
 	}
-	p.x = grow(p.x, n*hidden)
-	e.normRows(p.x, p.write, ly.mlpNorm)
-	p.in.set(p.x, n, hidden)
+	e.normRows(&p.in, p.write, ly.mlpNorm, ly.gate.reads()|ly.up.reads())
 	e.tap(l, SiteGateUp, &p.in)
-
-	p.act, p.up = grow(p.act, n*ly.ffn), grow(p.up, n*ly.ffn)
-	ly.gate.mul(e.pool, p.act, &p.in)
-	ly.up.mul(e.pool, p.up, &p.in)
-	p.job = rowJob{op: opSwiGLU, dst: p.act, src: p.up, n: n, cols: ly.ffn}
-	p.job.run(e.pool)
-
-	p.inner.set(p.act, n, ly.ffn)
+	p.inner.resize(n, ly.ffn, ly.down.reads())
+	p.up = grow(p.up, n*ly.ffn)
+	e.multiply(product{ly.gate, &p.in, p.inner.x, false}, product{ly.up, &p.in, p.up, false})
+	e.activateRows(&p.inner, p.up)
 	e.tap(l, SiteDown, &p.inner)
-	p.y = grow(p.y, n*hidden)
-	ly.down.mul(e.pool, p.y, &p.inner)
-	e.addRows(p.y, p.write)
+	e.addProduct(ly.down, &p.inner, p.write)
 }
 
 // tap shows rows to Options.Tap.

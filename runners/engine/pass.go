@@ -18,27 +18,24 @@ type pass struct {
 	rows     int
 
 	h     []float32 // hidden states, [rows][hidden]
-	x     []float32 // normed hidden states of a sub-batch
-	xq    []float32 // of those rows whose outputs are needed
-	q, k  []float32
-	v     []float32
-	att   []float32 // attention output before its matrix
+	q     []float32
+	k, v  []float32
 	up    []float32
-	y     []float32 // what is added to h; gate activations before that
-	act   []float32
-	index []int32 // rows of h that a sub-batch reads
-	write []int32 // rows of h that it writes
-	pos   []int32 // positions of its rows
-	qpos  []int32 // positions of the rows written
+	y     []float32 // what is added to h where its rows are not one after the other
+	ids   []int32   // tokens of the rows of h
+	index []int32   // rows of h that a sub-batch reads
+	write []int32   // rows of h that it writes
 
 	feature  []float32 // [hidden]
 	line     []float32 // [hidden]
 	features []float32 // of Observe, [segments][hidden]
 
-	in, inq, inner input
-	job            rowJob
-	attention      attention
-	scores         [][]float32 // by worker
+	in         input // normed hidden states of a sub-batch
+	trimmed    input // of those rows whose outputs are needed
+	inner      input // what the last matrix of a block reads
+	job        rowJob
+	multiplier multiplier
+	attention  attention
 
 	logits []float32
 	origin []origin // of the rows of logits
@@ -53,6 +50,7 @@ type segment struct {
 	pos     int  // of its first token in the sequence
 	want    int  // last tokens whose final hidden states are asked for
 	keep    bool // keys and values outlive the pass
+	silent  bool // see request
 	open    bool // gates are still to be asked
 	done    bool // left the pass at an exit
 	trim    int  // from this layer on only wanted tokens matter
@@ -73,14 +71,14 @@ func (e *Engine) runPass(ctx context.Context) error {
 	hidden := e.config.HiddenSize
 	p.h = grow(p.h, p.rows*hidden)
 	p.feature, p.line = grow(p.feature, hidden), grow(p.line, hidden)
+	p.ids = p.ids[:0]
 	for i := range p.segments {
 		s := &p.segments[i]
 		e.open(s)
-		e.rope.reach(s.pos + len(s.tokens))
-		for t, id := range s.tokens {
-			e.embed.row(row(p.h, s.row+t, hidden), int(id))
-		}
+		e.rope.reach(max(s.pos+len(s.tokens), s.seq.floor))
+		p.ids = append(p.ids, s.tokens...)
 	}
+	e.embedRows(p.ids)
 	for l := range e.layers {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -138,8 +136,10 @@ func (e *Engine) commit(s *segment) {
 		r.decided = true
 		e.countRoute(r)
 	}
-	e.stats.Tokens += len(s.tokens)
-	e.stats.DenseMAC += e.denseMACs(s.pos, len(s.tokens), s.want, e.pass.trim)
+	if !s.silent {
+		e.stats.Tokens += len(s.tokens)
+		e.stats.DenseMAC += e.denseMACs(s.pos, len(s.tokens), s.want, e.pass.trim)
+	}
 	s.seq.pos += len(s.tokens)
 }
 

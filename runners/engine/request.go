@@ -22,6 +22,7 @@ type request struct {
 	tokens []int32
 	all    bool // every token's final hidden state is wanted, else the last's
 	keep   bool // the sequence goes on after the call
+	silent bool // no hidden state is wanted and nothing but executed work counts
 	done   int  // tokens already run
 }
 
@@ -89,6 +90,8 @@ func (e *Engine) fill() bool {
 			keep: q.keep,
 		}
 		switch {
+		case q.silent:
+			s.silent = true
 		case q.all:
 			s.want = n
 		case n == left:

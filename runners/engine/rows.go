@@ -2,30 +2,33 @@ package engine
 
 import "github.com/seed-c6f48606/harness/kernels"
 
-// rowOp is a function applied to rows independently of each other.
+// rowOp is a function applied to rows independently of each other. Those with
+// an input write its row r and quantize it.
 type rowOp uint8
 
 const (
-	opNorm   rowOp = iota // dst[i] = RMSNorm(src[index[i]])
-	opGather              // dst[i] = src[index[i]]
-	opAdd                 // dst[index[i]] += src[i]
-	opRotate              // dst[i] is turned to position index[i]
-	opSwiGLU              // dst[i] = silu(dst[i])*src[i]
+	opNorm     rowOp = iota // in[r] = RMSNorm(src[index[r]])
+	opGather                // in[r] = src[index[r]]
+	opQuantize              // in[r] is there
+	opSwiGLU                // in[r] = silu(in[r])*src[r]
+	opAdd                   // dst[index[r]] += src[r]
+	opEmbed                 // dst[r] = embedding of token index[r]
 )
 
 // Rows are handed to a worker so many values at a time: about 10 µs of work.
-const rowUnit = 16 << 10
+const rowUnit = 8 << 10
 
 // rowJob spreads a rowOp over the workers.
 type rowJob struct {
 	op       rowOp
+	in       *input
 	dst, src []float32
 	index    []int32
 	n, cols  int
 	unit     int // rows a unit has
 	gain     []float32
 	eps      float32
-	rope     *rope
+	table    weight
 }
 
 // run applies the job to its n rows.
@@ -40,17 +43,19 @@ func (j *rowJob) Do(_, i int) {
 	for r := i * j.unit; r < min((i+1)*j.unit, j.n); r++ {
 		switch j.op {
 		case opNorm:
-			kernels.RMSNorm(row(j.dst, r, j.cols), row(j.src, int(j.index[r]), j.cols), j.gain, j.eps)
+			kernels.RMSNorm(j.in.row(r), row(j.src, int(j.index[r]), j.cols), j.gain, j.eps)
 		case opGather:
-			copy(row(j.dst, r, j.cols), row(j.src, int(j.index[r]), j.cols))
+			copy(j.in.row(r), row(j.src, int(j.index[r]), j.cols))
+		case opSwiGLU:
+			x := j.in.row(r)
+			kernels.SwiGLU(x, x, row(j.src, r, j.cols))
 		case opAdd:
 			kernels.Axpy(1, row(j.src, r, j.cols), row(j.dst, int(j.index[r]), j.cols))
-		case opRotate:
-			cos, sin := j.rope.at(int(j.index[r]))
-			kernels.RoPE(row(j.dst, r, j.cols), j.rope.headDim, cos, sin)
-		case opSwiGLU:
-			dst := row(j.dst, r, j.cols)
-			kernels.SwiGLU(dst, dst, row(j.src, r, j.cols))
+		case opEmbed:
+			j.table.row(row(j.dst, r, j.cols), int(j.index[r]))
+		}
+		if j.in != nil {
+			j.in.quantize(r)
 		}
 	}
 }
@@ -58,26 +63,59 @@ func (j *rowJob) Do(_, i int) {
 // row returns row i of a matrix of cols columns.
 func row(x []float32, i, cols int) []float32 { return x[i*cols:][:cols:cols] }
 
-// norm writes RMSNorm of the hidden states of the given rows to dst.
-func (e *Engine) normRows(dst []float32, index []int32, gain []float32) {
+// normRows writes RMSNorm of the hidden states of the given rows to in.
+func (e *Engine) normRows(in *input, index []int32, gain []float32, reads planes) {
 	p := &e.pass
-	p.job = rowJob{
-		op: opNorm, dst: dst, src: p.h, index: index, n: len(index), cols: e.config.HiddenSize,
-		gain: gain, eps: float32(e.config.RMSNormEps),
+	in.resize(len(index), e.config.HiddenSize, reads)
+	p.job = rowJob{op: opNorm, in: in, src: p.h, index: index, n: in.n, cols: in.cols, gain: gain, eps: float32(e.config.RMSNormEps)}
+	p.job.run(e.pool)
+}
+
+// gatherRows copies rows of src to in.
+func (e *Engine) gatherRows(in *input, src []float32, index []int32, cols int, reads planes) {
+	p := &e.pass
+	in.resize(len(index), cols, reads)
+	p.job = rowJob{op: opGather, in: in, src: src, index: index, n: in.n, cols: cols}
+	p.job.run(e.pool)
+}
+
+// quantizeRows computes the planes of in.
+func (e *Engine) quantizeRows(in *input) {
+	if in.planes != 0 {
+		e.pass.job = rowJob{op: opQuantize, in: in, n: in.n, cols: in.cols}
+		e.pass.job.run(e.pool)
 	}
+}
+
+// activateRows writes silu(in)*up to in.
+func (e *Engine) activateRows(in *input, up []float32) {
+	e.pass.job = rowJob{op: opSwiGLU, in: in, src: up, n: in.n, cols: in.cols}
+	e.pass.job.run(e.pool)
+}
+
+// addProduct adds W·in to the hidden states of the given rows, which ascend.
+func (e *Engine) addProduct(w weight, in *input, index []int32) {
+	p, hidden := &e.pass, e.config.HiddenSize
+	if n := len(index); int(index[n-1]-index[0]) == n-1 {
+		e.multiply(product{w, in, p.h[int(index[0])*hidden:][:n*hidden], true})
+		return
+	}
+	p.y = grow(p.y, len(index)*hidden)
+	e.multiply(product{w, in, p.y, false})
+	p.job = rowJob{op: opAdd, dst: p.h, src: p.y, index: index, n: len(index), cols: hidden}
 	p.job.run(e.pool)
 }
 
-// addRows adds src to the hidden states of the given rows.
-func (e *Engine) addRows(src []float32, index []int32) {
+// embedRows writes the embeddings of tokens to the hidden states. A factored
+// table has working memory for one worker only.
+func (e *Engine) embedRows(ids []int32) {
 	p := &e.pass
-	p.job = rowJob{op: opAdd, dst: p.h, src: src, index: index, n: len(index), cols: e.config.HiddenSize}
-	p.job.run(e.pool)
-}
-
-// rotate turns rows of x to their positions.
-func (e *Engine) rotate(x []float32, positions []int32, cols int) {
-	p := &e.pass
-	p.job = rowJob{op: opRotate, dst: x, index: positions, n: len(positions), cols: cols, rope: &e.rope}
+	p.job = rowJob{op: opEmbed, dst: p.h, index: ids, n: len(ids), cols: e.config.HiddenSize, table: e.embed}
+	if _, ok := e.embed.(*factored); ok {
+		p.job.unit = p.job.n
+		p.job.Do(0, 0)
+		p.job = rowJob{}
+		return
+	}
 	p.job.run(e.pool)
 }

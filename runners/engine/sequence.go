@@ -1,6 +1,10 @@
 package engine
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-c6f48606/harness/kernels"
+)
 
 // Sequence is one conversation in progress: how many tokens it has read, their
 // keys and values in every layer that it does not skip, and the routing that
@@ -14,9 +18,6 @@ type Sequence struct {
 	floor  int // least capacity in tokens when a layer's cache is allocated
 }
 
-// layerCache holds keys and values of one layer, [tokens][KV heads*head dim].
-type layerCache struct{ k, v []float32 }
-
 // route is what was decided for a sequence.
 type route struct {
 	decided bool
@@ -27,7 +28,7 @@ type route struct {
 }
 
 // NewSequence returns an empty sequence. Its cache grows with its tokens, by
-// doubling, up to the model's greatest number of positions.
+// 128 at a time, up to the model's greatest number of positions.
 func (e *Engine) NewSequence() *Sequence {
 	return &Sequence{
 		engine: e,
@@ -43,38 +44,61 @@ func (s *Sequence) Len() int { return s.pos }
 func (s *Sequence) Reset() {
 	s.pos = 0
 	s.route.decided = false
+	for i := range s.cache {
+		s.cache[i].reset()
+	}
 }
 
-// Reserve makes the cache hold at least n tokens from its next growth on, so
-// that decoding up to there allocates nothing more.
+// Reserve makes the cache hold exactly n tokens (up to the next multiple of 16)
+// from its next growth on, so that decoding up to there allocates nothing more.
 func (s *Sequence) Reserve(n int) { s.floor = min(n, s.engine.config.MaxPositions) }
 
-// Bytes returns the memory held by keys and values.
+// Bytes returns the memory held by keys and values, without those that are
+// shared with a sequence that this one was forked from or that was forked from it.
 func (s *Sequence) Bytes() int64 {
 	var n int64
-	for _, c := range s.cache {
-		n += 4 * int64(cap(c.k)+cap(c.v))
+	for i := range s.cache {
+		n += s.cache[i].bytes()
 	}
 	return n
 }
 
-// store appends the keys and values of n tokens at position pos of a layer, each
-// of width values, and returns all of the layer's keys and values up to there.
-func (s *Sequence) store(layer, pos, n, width int, k, v []float32) (keys, values []float32) {
-	c := &s.cache[layer]
-	if need := (pos + n) * width; cap(c.k) < need {
-		tokens := max(pos+n, 2*pos, 64, s.floor)
-		tokens = min(tokens, max(pos+n, s.engine.config.MaxPositions))
-		c.k = enlarge(c.k[:pos*width], tokens*width)
-		c.v = enlarge(c.v[:pos*width], tokens*width)
-	}
-	c.k = append(c.k[:pos*width], k[:n*width]...)
-	c.v = append(c.v[:pos*width], v[:n*width]...)
-	return c.k, c.v
+// Fork returns a sequence that has read the same tokens and goes on by itself.
+// The keys and values of all but the last few tokens are shared.
+func (s *Sequence) Fork() *Sequence {
+	out := s.engine.NewSequence()
+	out.share(s, s.pos)
+	out.floor = s.floor
+	out.route.decided = s.route.decided
+	out.route.last, out.route.exit = s.route.last, s.route.exit
+	copy(out.route.skip, s.route.skip)
+	copy(out.route.skipFFN, s.route.skipFFN)
+	return out
 }
 
-// enlarge copies s to memory of exactly n values.
-func enlarge(s []float32, n int) []float32 { return append(make([]float32, 0, n), s...) }
+// share makes s a sequence of the first n tokens of from. Only whole groups of
+// tokens are shared, the rest is copied.
+func (s *Sequence) share(from *Sequence, n int) {
+	s.Reset()
+	whole := n / kernels.KVGroup
+	for l := range s.cache {
+		c, f := &s.cache[l], &from.cache[l]
+		c.share(f, whole)
+		if n%kernels.KVGroup > 0 && len(f.groups) > whole {
+			c.reach(n, s.floor, s.engine.config.MaxPositions, len(f.groups[whole]))
+			copy(c.groups[whole], f.groups[whole])
+		}
+	}
+	s.pos = n
+}
+
+// cut makes s end after its first n tokens, a multiple of kernels.KVGroup.
+func (s *Sequence) cut(n int) {
+	s.pos = n
+	for l := range s.cache {
+		s.cache[l].cut(n / kernels.KVGroup)
+	}
+}
 
 // reset prepares a route of a model with that many layers for a new sequence.
 func (r *route) reset(layers int) {

@@ -1,7 +1,5 @@
 package engine
 
-import "slices"
-
 // Stats counts what passes did.
 type Stats struct {
 	Tokens int // tokens read
@@ -23,9 +21,17 @@ type Stats struct {
 
 // Stats returns what was done since the engine was made or ResetStats.
 func (e *Engine) Stats() Stats {
-	s := e.stats
-	s.Exits = slices.Clone(s.Exits)
+	var s Stats
+	e.ReadStats(&s)
 	return s
+}
+
+// ReadStats is Stats into s, whose memory it reuses: for a loop that must not
+// allocate.
+func (e *Engine) ReadStats(s *Stats) {
+	exits := append(s.Exits[:0], e.stats.Exits...)
+	*s = e.stats
+	s.Exits = exits
 }
 
 // ResetStats sets all counts to zero.

@@ -1,66 +1,18 @@
 package engine
 
-import (
-	"github.com/seed-c6f48606/harness/kernels"
-	"github.com/seed-c6f48606/harness/runners/model"
-)
+import "github.com/seed-c6f48606/harness/kernels"
 
 // weight is a matrix of Rows outputs by Cols inputs in whatever form it is
-// stored. The graph knows nothing else of it.
+// stored: *dense, *integer or *factored. The graph knows nothing else of it.
 type weight interface {
 	Rows() int
 	Cols() int
-	Bytes() int64 // memory held
-	MACs() uint64 // multiply-accumulates for one row of input
-	// mul writes in.n rows of Rows values to y, one after the other.
-	mul(p *kernels.Pool, y []float32, in *input)
-}
-
-// input is what weights read: n rows of cols values, contiguous, and the same
-// rows as int8 once a weight has asked for them. Several weights that read the
-// same rows share one quantization.
-type input struct {
-	x       []float32
-	n, cols int
-
-	acts, rest       kernels.Acts
-	quantized, twice bool
-	addend           []float32 // product with the rest
-
-	inner  *input // the middle product of a factored weight
-	memory []float32
-}
-
-func (in *input) set(x []float32, n, cols int) {
-	in.x, in.n, in.cols, in.quantized, in.twice = x[:n*cols], n, cols, false, false
-}
-
-// int8 returns the rows quantized by block of 32, computing them once.
-func (in *input) int8(p *kernels.Pool) *kernels.Acts {
-	if !in.quantized {
-		in.acts.Quantize(p, in.x, in.cols, in.n, in.cols)
-		in.quantized = true
-	}
-	return &in.acts
-}
-
-// int8rest returns what int8 leaves of the rows, quantized once more.
-func (in *input) int8rest(p *kernels.Pool) *kernels.Acts {
-	if !in.twice {
-		in.rest.QuantizeRest(p, in.int8(p), in.x, in.cols, in.n, in.cols)
-		in.twice = true
-	}
-	return &in.rest
-}
-
-// middle returns an input of n rows of cols values to be filled by the caller.
-func (in *input) middle(n, cols int) *input {
-	if in.inner == nil {
-		in.inner = new(input)
-	}
-	in.inner.memory = grow(in.inner.memory, n*cols)
-	in.inner.set(in.inner.memory, n, cols)
-	return in.inner
+	Bytes() int64  // memory held
+	MACs() uint64  // multiply-accumulates for one row of input
+	reads() planes // the forms of the input that it multiplies
+	keep(rows []int32) weight
+	// row writes output i's weights to dst: a row of an embedding.
+	row(dst []float32, i int)
 }
 
 // floatMatrix is a packed kernels matrix that reads f32 activations.
@@ -68,79 +20,74 @@ type floatMatrix interface {
 	Rows() int
 	Cols() int
 	Bytes() int64
+	Row(dst []float32, i int)
 	Mul(p *kernels.Pool, y []float32, ldy int, x []float32, ldx, n int)
 }
 
 // dense is a weight of f32 or bf16 values.
 type dense struct{ floatMatrix }
 
-func (w dense) MACs() uint64 { return uint64(w.Rows()) * uint64(w.Cols()) }
+func (w *dense) MACs() uint64             { return uint64(w.Rows()) * uint64(w.Cols()) }
+func (w *dense) reads() planes            { return 0 }
+func (w *dense) row(dst []float32, i int) { w.Row(dst, i) }
 
-func (w dense) mul(p *kernels.Pool, y []float32, in *input) {
-	w.Mul(p, y, w.Rows(), in.x, in.cols, in.n)
-}
-
-// integer is a weight of 2 to 8 bit integers.
-type integer struct{ *kernels.IntMatrix }
-
-func (w integer) MACs() uint64 { return uint64(w.Rows()) * uint64(w.Cols()) }
-
-func (w integer) mul(p *kernels.Pool, y []float32, in *input) {
-	w.Mul(p, y, w.Rows(), in.int8(p), in.n)
-}
-
-// fine is an integer weight that reads its activations in two int8 planes,
-// about 15 bits, at twice the work. Keys and values take it: with grouped
-// queries they are a fiftieth of a block's products, every query head reads
-// them, and an error in a key moves the weights of all later tokens.
-type fine struct{ *kernels.IntMatrix }
-
-func (w fine) MACs() uint64 { return 2 * uint64(w.Rows()) * uint64(w.Cols()) }
-
-func (w fine) mul(p *kernels.Pool, y []float32, in *input) {
-	n := in.n * w.Rows()
-	w.Mul(p, y, w.Rows(), in.int8(p), in.n)
-	in.addend = grow(in.addend, n)
-	w.Mul(p, in.addend, w.Rows(), in.int8rest(p), in.n)
-	kernels.Axpy(1, in.addend[:n], y[:n])
-}
-
-// refined returns w reading finer activations if it is an integer weight.
-func refined(w weight) weight {
-	if w, ok := w.(integer); ok {
-		return fine(w)
+func (w *dense) keep(rows []int32) weight {
+	if m, ok := w.floatMatrix.(*kernels.BF16Matrix); ok {
+		return &dense{m.Select(rows)}
 	}
-	return w
+	return &dense{w.floatMatrix.(*kernels.F32Matrix).Select(rows)}
 }
+
+// integer is a weight of 2 to 8 bit integers. A fine one reads its activations
+// in two int8 planes, about 15 bits, at twice the work. Keys and values do: with
+// grouped queries they are a fiftieth of a block's products, every query head
+// reads them, and an error in a key moves the weights of all later tokens.
+type integer struct {
+	*kernels.IntMatrix
+	fine bool
+}
+
+func (w *integer) MACs() uint64 {
+	n := uint64(w.Rows()) * uint64(w.Cols())
+	if w.fine {
+		n *= 2
+	}
+	return n
+}
+
+func (w *integer) reads() planes {
+	if w.fine {
+		return planeInt8 | planeRest
+	}
+	return planeInt8
+}
+
+func (w *integer) row(dst []float32, i int) { w.Row(dst, i) }
+func (w *integer) keep(rows []int32) weight { return &integer{w.Select(rows), w.fine} }
 
 // factored is W = B·A: the input meets A, its product meets B.
-type factored struct{ b, a weight }
-
-func (w factored) Rows() int    { return w.b.Rows() }
-func (w factored) Cols() int    { return w.a.Cols() }
-func (w factored) Bytes() int64 { return w.b.Bytes() + w.a.Bytes() }
-func (w factored) MACs() uint64 { return w.b.MACs() + w.a.MACs() }
-
-func (w factored) mul(p *kernels.Pool, y []float32, in *input) {
-	mid := in.middle(in.n, w.a.Rows())
-	w.a.mul(p, mid.x, in)
-	w.b.mul(p, y, mid)
+type factored struct {
+	b, a       weight
+	coef, line []float32 // of row
 }
 
-// pack lays a stored matrix out for the kernels. With exact set every value is
-// widened to f32 first.
-func pack(m *model.Matrix, exact bool) weight {
-	switch {
-	case m.B != nil:
-		return factored{pack(m.B, exact), pack(m.A, exact)}
-	case m.F32 != nil:
-		return dense{kernels.PackF32(m.F32, m.Rows, m.Cols)}
-	case m.BF16 != nil && !exact:
-		return dense{kernels.PackBF16(m.BF16, m.Rows, m.Cols)}
-	case m.Q != nil && !exact:
-		return integer{kernels.PackInt(m.Bits, m.Q, m.Scale, m.Rows, m.Cols, m.Group)}
+func (w *factored) Rows() int     { return w.b.Rows() }
+func (w *factored) Cols() int     { return w.a.Cols() }
+func (w *factored) Bytes() int64  { return w.b.Bytes() + w.a.Bytes() }
+func (w *factored) MACs() uint64  { return w.b.MACs() + w.a.MACs() }
+func (w *factored) reads() planes { return w.a.reads() }
+
+func (w *factored) keep(rows []int32) weight { return &factored{b: w.b.keep(rows), a: w.a} }
+
+// row multiplies one row of B by A.
+func (w *factored) row(dst []float32, i int) {
+	w.coef, w.line = grow(w.coef, w.a.Rows()), grow(w.line, w.a.Cols())
+	w.b.row(w.coef, i)
+	clear(dst)
+	for r, c := range w.coef {
+		w.a.row(w.line, r)
+		kernels.Axpy(c, w.line, dst)
 	}
-	return dense{kernels.PackF32(m.Dense(), m.Rows, m.Cols)}
 }
 
 // grow returns a slice of n elements that reuses s's memory if it is large

@@ -1,0 +1,46 @@
+package engine
+
+import "github.com/seed-c6f48606/harness/kernels"
+
+// planes are the quantized forms of an input that weights read.
+type planes uint8
+
+const (
+	planeInt8 planes = 1 << iota // rounded by block of 32
+	planeRest                    // what that leaves, rounded likewise
+)
+
+// input is what weights read: n rows of cols values, one after the other, and
+// the planes of the same rows. Whoever writes a row quantizes it while it is in
+// the cache; all weights that read the rows share that.
+type input struct {
+	x          []float32
+	n, cols    int
+	planes     planes
+	acts, rest kernels.Acts
+}
+
+// resize makes room for n rows of cols values and their planes.
+func (in *input) resize(n, cols int, p planes) {
+	in.x = grow(in.x, n*cols)
+	in.n, in.cols, in.planes = n, cols, p
+	if p&planeInt8 != 0 {
+		in.acts.Resize(n, cols)
+	}
+	if p&planeRest != 0 {
+		in.rest.Resize(n, cols)
+	}
+}
+
+// row returns row r.
+func (in *input) row(r int) []float32 { return row(in.x, r, in.cols) }
+
+// quantize computes the planes of row r.
+func (in *input) quantize(r int) {
+	if in.planes&planeInt8 != 0 {
+		in.acts.Set(r, in.row(r))
+	}
+	if in.planes&planeRest != 0 {
+		in.rest.SetRest(r, in.row(r), &in.acts)
+	}
+}
