@@ -41,7 +41,7 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{args: args, in: stdin, out: stdout, err: stderr}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(command.LongFlags(args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -110,7 +110,7 @@ Exit status: 0 done; 1 usage or harness fault; 2 regression; 3 target fault;
 	root.PersistentFlags().BoolVar(&a.quiet, "quiet", false, "no progress; results, warnings and errors only")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.sweepCommand(), a.evalCommand(), a.trainCommand(), a.compressCommand(), a.reportCommand(),
-		a.exportCommand(), a.modelsCommand(), a.datasetsCommand(), a.versionCommand(), a.runnerCommand())
+		a.exportCommand(), a.benchCommand(), a.modelsCommand(), a.datasetsCommand(), a.versionCommand(), a.runnerCommand())
 	complete(root, "output", formats...)
 	return root
 }

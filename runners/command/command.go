@@ -28,7 +28,7 @@ const (
 // target fault, 130 interrupted.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
-	root.SetArgs(args)
+	root.SetArgs(LongFlags(args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -64,7 +64,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &wire.Error{Kind: wire.Harness, Text: err.Error(), Mend: fmt.Sprintf("see %s --help", c.CommandPath())}
 	})
-	root.AddCommand(newServe(), newLogits(), newGenerate(), newInfo())
+	root.AddCommand(newServe(), newLogits(), newGenerate(), newInfo(), Bench(nil))
 	return root
 }
 

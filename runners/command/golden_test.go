@@ -110,6 +110,8 @@ func TestLogitsOfGoldenModels(t *testing.T) {
 		{"small", "f32", 0},
 		{"small/model-q8_0.gguf", "q8_0", 0.099},
 		{"small/model-q4_0.gguf", "q4_0", 0.094},
+		{"small/model-q4_k_m.gguf", "q4_k_m", 0.101},
+		{"small/model-q6_k.gguf", "q6_k", 0.141},
 	} {
 		tokens := filepath.Join(dir, strings.SplitN(m.path, "/", 2)[0], "expected.safetensors")
 		want, err := model.OpenSafetensors(tokens)

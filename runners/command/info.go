@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"runtime"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-c6f48606/harness/kernels"
 	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
@@ -19,25 +22,87 @@ const unknown = "unknown"
 
 func newInfo() *cobra.Command {
 	var output string
+	var measured bool
 	c := &cobra.Command{
-		Use:     "info",
-		Short:   "Say what this machine and this runner are",
-		Example: "  runner info\n  runner info -o json",
+		Use:   "info",
+		Short: "Say what this machine and this runner are",
+		Long: "Says what this machine and this runner are. With --measure it also says what the machine can\n" +
+			"do at most, on one thread and on all: read memory, and multiply in the instructions of each\n" +
+			"kernel tier. This takes some seconds and keeps all processors busy.",
+		Example: "  runner info\n  runner info --measure\n  runner info --measure -o json",
 		Args:    cobra.NoArgs,
 		RunE: interruptible(func(ctx context.Context, c *cobra.Command) error {
-			switch output {
-			case "table":
-				return printInfo(c.OutOrStdout(), measure.This().Info(ctx))
-			case "json":
+			if output != "table" && output != "json" {
+				return &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("--output %q", output), Mend: "use table or json"}
+			}
+			facts := machineFacts{InfoResult: measure.This().Info(ctx)}
+			if measured {
+				var err error
+				if facts.Limits, err = measureLimits(ctx); err != nil {
+					return err
+				}
+			}
+			if output == "json" {
 				enc := json.NewEncoder(c.OutOrStdout())
 				enc.SetIndent("", "  ")
-				return enc.Encode(measure.This().Info(ctx))
+				return enc.Encode(facts)
 			}
-			return &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("--output %q", output), Mend: "use table or json"}
+			if err := printInfo(c.OutOrStdout(), facts.InfoResult); err != nil {
+				return err
+			}
+			return printLimits(c.OutOrStdout(), facts.Limits)
 		}),
 	}
 	c.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	c.Flags().BoolVar(&measured, "measure", false, "measure what the machine can do at most")
 	return c
+}
+
+// machineFacts are what the machine is and, where it was measured, what it can
+// do at most, by number of threads.
+type machineFacts struct {
+	wire.InfoResult
+	Limits []measure.Ceilings `json:"limits,omitempty"`
+}
+
+// measureLimits measures one thread and all.
+func measureLimits(ctx context.Context) ([]measure.Ceilings, error) {
+	counts := []int{1}
+	if n := runtime.GOMAXPROCS(0); n > 1 {
+		counts = append(counts, n)
+	}
+	var out []measure.Ceilings
+	for _, threads := range counts {
+		c, err := measure.This().Ceilings(ctx, threads, kernels.Available(), measure.Effort{})
+		if err != nil {
+			return nil, wire.Wrap(wire.Target, err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// printLimits writes a line a limit: the best of several measurements, and how
+// far below it their median lies.
+func printLimits(w io.Writer, limits []measure.Ceilings) error {
+	if len(limits) == 0 {
+		return nil
+	}
+	rows := [][]string{{"limit", "threads", "best", "unit", "median below"}}
+	row := func(what, unit string, threads int, r measure.Rate) {
+		below := 1 - r.Median/r.Best
+		rows = append(rows, []string{what, strconv.Itoa(threads), figure(&r.Best), unit, percent(&below)})
+	}
+	for _, c := range limits {
+		row("memory read, "+c.ReadWay, "GB/s", c.Threads, c.Read)
+		for _, p := range c.Peaks {
+			row(p.Tier+" "+p.Mix, "GOPS", c.Threads, p.GOPS)
+		}
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return align(w, rows, 0, 3)
 }
 
 // printInfo writes a line a fact.

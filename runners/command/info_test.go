@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-c6f48606/harness/kernels"
+	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
@@ -35,5 +36,38 @@ func TestInfo(t *testing.T) {
 	}
 	if (info.Energy == "") != (info.EnergyReason != "") {
 		t.Errorf("energy %q, reason %q: one of the two", info.Energy, info.EnergyReason)
+	}
+}
+
+// The limits are the yardstick of every figure of bench, so a user must be able
+// to look at them.
+func TestInfoMeasures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads much memory")
+	}
+	status, stdout, stderr := run(t, "info", "--measure", "-o", "json")
+	if status != 0 || stderr != "" {
+		t.Fatalf("exit status %d: %s", status, stderr)
+	}
+	var info struct {
+		wire.InfoResult
+		Limits []measure.Ceilings `json:"limits"`
+	}
+	dec := json.NewDecoder(strings.NewReader(stdout))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&info); err != nil {
+		t.Fatal(err)
+	}
+	if len(info.Limits) != min(2, runtime.GOMAXPROCS(0)) || info.Env.Tier == "" {
+		t.Errorf("got %+v", info)
+	}
+	for _, l := range info.Limits {
+		if l.Read.Best <= 0 || l.Peak(kernels.Active(), kernels.MixInt8) <= 0 {
+			t.Errorf("%d threads: %+v", l.Threads, l)
+		}
+	}
+	status, stdout, stderr = run(t, "info", "--measure")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "memory read, ") || !strings.Contains(stdout, kernels.Active().String()+" int8") {
+		t.Errorf("exit status %d: %s%s", status, stdout, stderr)
 	}
 }
