@@ -1,6 +1,6 @@
 # Every target works on a fresh machine with Go, make and a C compiler (the race detector needs the latter).
 GO       ?= go
-PKG      := ./...
+PKG      := ./... ./.ci/arm64 ./.ci/rivals
 FUZZTIME ?= 20000x
 KILLS    ?= 10
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -11,7 +11,7 @@ ARCH_PKG := ./kernels/... ./runners/engine/... ./runners/model/... ./runners/tok
 
 export CGO_ENABLED = 0
 
-.PHONY: build test lint vet-cross test-noasm test-race test-arm64 fuzz browser bench e2e generate golden builtin-model clinc150-model
+.PHONY: build test lint vet-cross test-noasm test-race test-arm64 arm64-quality fuzz browser bench bench-rivals e2e generate golden builtin-model clinc150-model
 
 build: ## harness and runner into bin/
 	$(GO) build -trimpath -o bin/harness ./harness
@@ -40,6 +40,9 @@ test-arm64: ## the arm64 code under user-mode emulation, three generations of co
 	for cpu in cortex-a72 cortex-a76 max; do \
 	  echo "== $$cpu"; GOARCH=arm64 $(GO) test -short -timeout 20m -exec '$(QEMU) -cpu '$$cpu $(ARCH_PKG) || exit 1; done
 
+arm64-quality: ## instructions per multiply-accumulate of the arm64 kernels beside gcc's; fails where ours takes more
+	$(GO) run ./.ci/arm64
+
 fuzz: ## a few seconds of every fuzz target
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' 'func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho 'func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | sed 's/func //'); do \
@@ -50,6 +53,9 @@ browser: ## the report in headless Chromium: no console error, no request
 
 bench: ## kernels and engine
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./kernels/... ./runners/engine/...
+
+bench-rivals: build ## ours beside llama.cpp on the same files; needs npm and the network (docs/rivals.md)
+	$(GO) run ./.ci/rivals $(RIVAL_FLAGS)
 
 e2e: ## random kills of controller and runner while a sweep runs (KILLS=50 for the long version)
 	KILLS=$(KILLS) $(GO) test -tags e2e -run Kill -timeout 40m ./harness/...
