@@ -28,7 +28,7 @@ lint: ## formatting, vet, staticcheck
 vet-cross: ## every platform that a board or a laptop may have
 	GOOS=linux GOARCH=arm64 $(GO) vet $(PKG)
 	GOOS=linux GOARCH=amd64 $(GO) vet -tags noasm $(PKG)
-	GOOS=darwin GOARCH=arm64 $(GO) build $(PKG)
+	GOOS=darwin GOARCH=arm64 $(GO) build ./...
 
 test-noasm: ## without a line of assembly
 	$(GO) test -tags noasm -timeout 15m $(ARCH_PKG)
@@ -57,7 +57,8 @@ bench: ## kernels and engine
 bench-rivals: build ## ours beside llama.cpp on the same files; needs npm and the network (docs/rivals.md)
 	$(GO) run ./.ci/rivals $(RIVAL_FLAGS)
 
-e2e: ## random kills of controller and runner while a sweep runs (KILLS=50 for the long version)
+e2e: ## random kills of controller and runner while a sweep runs (KILLS=50 for the long version); a noisy neighbour
+	$(GO) test -tags e2e -run NoisyNeighbour ./kernels
 	KILLS=$(KILLS) $(GO) test -tags e2e -run Kill -timeout 40m ./harness/...
 
 generate: ## committed generated assembly

@@ -304,109 +304,109 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 	switch tier {
 	case AVX2:
 		switch form<<4 | rows {
-		case (8)<<4 | 2:
+		case 8<<4 | 2:
 			mul8AVX2T2(c)
-		case (8)<<4 | 1:
+		case 8<<4 | 1:
 			mul8AVX2T1(c)
-		case (8)<<4 | 9:
+		case 8<<4 | 9:
 			mul8AVX2T1P2(c)
-		case (6)<<4 | 2:
+		case 6<<4 | 2:
 			mul6AVX2T2(c)
-		case (6)<<4 | 1:
+		case 6<<4 | 1:
 			mul6AVX2T1(c)
-		case (6)<<4 | 9:
+		case 6<<4 | 9:
 			mul6AVX2T1P2(c)
-		case (6 | short)<<4 | 2:
+		case (6|short)<<4 | 2:
 			mul6ShortAVX2T2(c)
-		case (6 | short)<<4 | 1:
+		case (6|short)<<4 | 1:
 			mul6ShortAVX2T1(c)
-		case (6 | short)<<4 | 9:
+		case (6|short)<<4 | 9:
 			mul6ShortAVX2T1P2(c)
-		case (5)<<4 | 2:
+		case 5<<4 | 2:
 			mul5AVX2T2(c)
-		case (5)<<4 | 1:
+		case 5<<4 | 1:
 			mul5AVX2T1(c)
-		case (5)<<4 | 9:
+		case 5<<4 | 9:
 			mul5AVX2T1P2(c)
-		case (4)<<4 | 2:
+		case 4<<4 | 2:
 			mul4AVX2T2(c)
-		case (4)<<4 | 1:
+		case 4<<4 | 1:
 			mul4AVX2T1(c)
-		case (4)<<4 | 9:
+		case 4<<4 | 9:
 			mul4AVX2T1P2(c)
-		case (3)<<4 | 2:
+		case 3<<4 | 2:
 			mul3AVX2T2(c)
-		case (3)<<4 | 1:
+		case 3<<4 | 1:
 			mul3AVX2T1(c)
-		case (3)<<4 | 9:
+		case 3<<4 | 9:
 			mul3AVX2T1P2(c)
-		case (2)<<4 | 2:
+		case 2<<4 | 2:
 			mul2AVX2T2(c)
-		case (2)<<4 | 1:
+		case 2<<4 | 1:
 			mul2AVX2T1(c)
-		case (2)<<4 | 9:
+		case 2<<4 | 9:
 			mul2AVX2T1P2(c)
 		}
 	case AVXVNNI:
 		switch form<<4 | rows {
-		case (8)<<4 | 2:
+		case 8<<4 | 2:
 			mul8AVXVNNIT2(c)
-		case (8)<<4 | 1:
+		case 8<<4 | 1:
 			mul8AVXVNNIT1(c)
-		case (6)<<4 | 2:
+		case 6<<4 | 2:
 			mul6AVXVNNIT2(c)
-		case (6)<<4 | 1:
+		case 6<<4 | 1:
 			mul6AVXVNNIT1(c)
-		case (6 | short)<<4 | 2:
+		case (6|short)<<4 | 2:
 			mul6ShortAVXVNNIT2(c)
-		case (6 | short)<<4 | 1:
+		case (6|short)<<4 | 1:
 			mul6ShortAVXVNNIT1(c)
-		case (5)<<4 | 2:
+		case 5<<4 | 2:
 			mul5AVXVNNIT2(c)
-		case (5)<<4 | 1:
+		case 5<<4 | 1:
 			mul5AVXVNNIT1(c)
-		case (4)<<4 | 2:
+		case 4<<4 | 2:
 			mul4AVXVNNIT2(c)
-		case (4)<<4 | 1:
+		case 4<<4 | 1:
 			mul4AVXVNNIT1(c)
-		case (3)<<4 | 2:
+		case 3<<4 | 2:
 			mul3AVXVNNIT2(c)
-		case (3)<<4 | 1:
+		case 3<<4 | 1:
 			mul3AVXVNNIT1(c)
-		case (2)<<4 | 2:
+		case 2<<4 | 2:
 			mul2AVXVNNIT2(c)
-		case (2)<<4 | 1:
+		case 2<<4 | 1:
 			mul2AVXVNNIT1(c)
 		}
 	case AVX512:
 		switch form<<4 | rows {
-		case (8)<<4 | 2:
+		case 8<<4 | 2:
 			mul8AVX512T2(c)
-		case (8)<<4 | 1:
+		case 8<<4 | 1:
 			mul8AVX512T1(c)
-		case (6)<<4 | 2:
+		case 6<<4 | 2:
 			mul6AVX512T2(c)
-		case (6)<<4 | 1:
+		case 6<<4 | 1:
 			mul6AVX512T1(c)
-		case (6 | short)<<4 | 2:
+		case (6|short)<<4 | 2:
 			mul6ShortAVX512T2(c)
-		case (6 | short)<<4 | 1:
+		case (6|short)<<4 | 1:
 			mul6ShortAVX512T1(c)
-		case (5)<<4 | 2:
+		case 5<<4 | 2:
 			mul5AVX512T2(c)
-		case (5)<<4 | 1:
+		case 5<<4 | 1:
 			mul5AVX512T1(c)
-		case (4)<<4 | 2:
+		case 4<<4 | 2:
 			mul4AVX512T2(c)
-		case (4)<<4 | 1:
+		case 4<<4 | 1:
 			mul4AVX512T1(c)
-		case (3)<<4 | 2:
+		case 3<<4 | 2:
 			mul3AVX512T2(c)
-		case (3)<<4 | 1:
+		case 3<<4 | 1:
 			mul3AVX512T1(c)
-		case (2)<<4 | 2:
+		case 2<<4 | 2:
 			mul2AVX512T2(c)
-		case (2)<<4 | 1:
+		case 2<<4 | 1:
 			mul2AVX512T1(c)
 		}
 	}
@@ -417,69 +417,69 @@ func runWide(tier Tier, form, rows int, c *wideTile) {
 	switch tier {
 	case AVX2:
 		switch form<<4 | rows {
-		case (8)<<4 | 4:
+		case 8<<4 | 4:
 			wide8AVX2T4(c)
-		case (8)<<4 | 2:
+		case 8<<4 | 2:
 			wide8AVX2T2(c)
-		case (8)<<4 | 1:
+		case 8<<4 | 1:
 			wide8AVX2T1(c)
-		case (6)<<4 | 4:
+		case 6<<4 | 4:
 			wide6AVX2T4(c)
-		case (6)<<4 | 2:
+		case 6<<4 | 2:
 			wide6AVX2T2(c)
-		case (6)<<4 | 1:
+		case 6<<4 | 1:
 			wide6AVX2T1(c)
-		case (6 | short)<<4 | 4:
+		case (6|short)<<4 | 4:
 			wide6ShortAVX2T4(c)
-		case (6 | short)<<4 | 2:
+		case (6|short)<<4 | 2:
 			wide6ShortAVX2T2(c)
-		case (6 | short)<<4 | 1:
+		case (6|short)<<4 | 1:
 			wide6ShortAVX2T1(c)
-		case (5)<<4 | 4:
+		case 5<<4 | 4:
 			wide5AVX2T4(c)
-		case (5)<<4 | 2:
+		case 5<<4 | 2:
 			wide5AVX2T2(c)
-		case (5)<<4 | 1:
+		case 5<<4 | 1:
 			wide5AVX2T1(c)
-		case (4)<<4 | 4:
+		case 4<<4 | 4:
 			wide4AVX2T4(c)
-		case (4)<<4 | 2:
+		case 4<<4 | 2:
 			wide4AVX2T2(c)
-		case (4)<<4 | 1:
+		case 4<<4 | 1:
 			wide4AVX2T1(c)
 		}
 	case AVXVNNI:
 		switch form<<4 | rows {
-		case (8)<<4 | 4:
+		case 8<<4 | 4:
 			wide8AVXVNNIT4(c)
-		case (8)<<4 | 2:
+		case 8<<4 | 2:
 			wide8AVXVNNIT2(c)
-		case (8)<<4 | 1:
+		case 8<<4 | 1:
 			wide8AVXVNNIT1(c)
-		case (8 | short)<<4 | 4:
+		case (8|short)<<4 | 4:
 			wide8ShortAVXVNNIT4(c)
-		case (8 | short)<<4 | 2:
+		case (8|short)<<4 | 2:
 			wide8ShortAVXVNNIT2(c)
-		case (8 | short)<<4 | 1:
+		case (8|short)<<4 | 1:
 			wide8ShortAVXVNNIT1(c)
 		}
 	case AVX512:
 		switch form<<4 | rows {
-		case (8)<<4 | 8:
+		case 8<<4 | 8:
 			wide8AVX512T8(c)
-		case (8)<<4 | 4:
+		case 8<<4 | 4:
 			wide8AVX512T4(c)
-		case (8)<<4 | 2:
+		case 8<<4 | 2:
 			wide8AVX512T2(c)
-		case (8)<<4 | 1:
+		case 8<<4 | 1:
 			wide8AVX512T1(c)
-		case (8 | short)<<4 | 8:
+		case (8|short)<<4 | 8:
 			wide8ShortAVX512T8(c)
-		case (8 | short)<<4 | 4:
+		case (8|short)<<4 | 4:
 			wide8ShortAVX512T4(c)
-		case (8 | short)<<4 | 2:
+		case (8|short)<<4 | 2:
 			wide8ShortAVX512T2(c)
-		case (8 | short)<<4 | 1:
+		case (8|short)<<4 | 1:
 			wide8ShortAVX512T1(c)
 		}
 	}

@@ -28,7 +28,7 @@ func formatOf(bits int) format {
 
 // A block is stored in planes, one after the other: 8 bits as they are; 4 bits
 // of neighbours four quads apart; 2 bits of four quads; 1 bit of all eight. All
-// but bytes hold value + offset.
+// but bytes hold value + 2^(bits-1).
 
 func (f format) nibbles() bool { return f >= 4 && f <= 6 }
 
@@ -52,14 +52,6 @@ func (f format) bits() (shift int, ok bool) {
 		return 2, true
 	}
 	return 0, false
-}
-
-// offset is what is added to a value to store it without a sign.
-func (f format) offset() int {
-	if f == 8 {
-		return 0
-	}
-	return 1 << (f - 1)
 }
 
 // blockBytes is the size of one block of one panel.

@@ -66,6 +66,9 @@ func (a *Acts) view(t int) actView {
 
 // mulPanels computes the outputs of panels [lo, hi) of product o for n tokens.
 func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
+	if tier == AMX {
+		lo, tier = m.mulPairs(o, n, lo, hi, s), AVX512
+	}
 	if n >= wideTokens(tier, m.format, m.group, m.mins != nil) {
 		for p := lo; p < hi; p++ {
 			m.expandPanel(tier, p, s)

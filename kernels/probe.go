@@ -1,6 +1,10 @@
 package kernels
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+	"sync/atomic"
+)
 
 // Mix is an arithmetic whose greatest rate on a machine can be measured.
 type Mix uint8
@@ -65,10 +69,7 @@ func ProbeReadPair(p, q []byte, ahead int) {
 }
 
 // probeSink keeps the compiler from dropping what the Go probes compute.
-var probeSink struct {
-	sum uint64
-	f32 float32
-}
+var probeSink atomic.Uint64
 
 // genericProbes are those of plain Go, as its products are written.
 var genericProbes = []Probe{
@@ -88,7 +89,7 @@ func probeInt8Generic(rounds int) {
 		}
 		w[0] ^= 1
 	}
-	probeSink.sum += uint64(a + b + c + d)
+	probeSink.Store(uint64(a + b + c + d))
 }
 
 func probeF32Generic(rounds int) {
@@ -101,7 +102,7 @@ func probeF32Generic(rounds int) {
 		x = -x
 	}
 	for _, v := range s {
-		probeSink.f32 += v
+		probeSink.Store(uint64(math.Float32bits(v)))
 	}
 }
 
@@ -115,5 +116,5 @@ func probeReadGeneric(p, q []byte, rounds, step int) {
 			}
 		}
 	}
-	probeSink.sum += s
+	probeSink.Store(s)
 }

@@ -29,6 +29,10 @@ var probes = map[Tier][]Probe{
 		{Mix: MixInt8, OpsPerRound: 16 * 128, run: probeInt8AVX512},
 		{Mix: MixF32, OpsPerRound: 16 * 32, run: probeF32AVX512},
 	},
+	AMX: {
+		{Mix: MixInt8, OpsPerRound: 4 * 32768, run: probeInt8AMX},
+		{Mix: MixF32, OpsPerRound: 16 * 32, run: probeF32AVX512},
+	},
 }
 
 // probeRead reads rounds times 128 bytes from each place.

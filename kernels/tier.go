@@ -16,6 +16,7 @@ const (
 	AVX2                // amd64: AVX2, FMA, F16C
 	AVXVNNI             // amd64: AVX2 and the dot product of AVX-VNNI
 	AVX512              // amd64: AVX-512 F, BW, DQ, VL and VNNI
+	AMX                 // amd64: AVX512 and the tile unit of AMX for bytes
 	NEON                // arm64: ARMv8.0 Advanced SIMD
 	DotProd             // arm64: NEON and the dot product of ARMv8.2
 	I8MM                // arm64: DotProd and the matrix product of ARMv8.6
@@ -35,6 +36,8 @@ func (t Tier) String() string {
 		return "avx-vnni"
 	case AVX512:
 		return "avx512-vnni"
+	case AMX:
+		return "amx-int8"
 	case NEON:
 		return "neon"
 	case DotProd:
@@ -97,6 +100,8 @@ func floatTier() Tier {
 	switch t := Active(); t {
 	case AVXVNNI:
 		return AVX2
+	case AMX:
+		return AVX512
 	case DotProd, I8MM:
 		return NEON
 	default:

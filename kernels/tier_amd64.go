@@ -16,6 +16,9 @@ func detect() []Tier {
 	}
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI {
 		tiers = append(tiers, AVX512)
+		if amxGranted() {
+			tiers = append(tiers, AMX)
+		}
 	}
 	return tiers
 }

@@ -103,7 +103,15 @@ func x86Attention(a *asm, s isa, e element, rows int) {
 		fmt.Sprintf("%s0 to %s sums, then the words of B and broadcasts of A", s.class, acc(rows-1, vectors-1)))
 	a.op("MOVQ", "t+0(FP)", "BX")
 	for _, f := range []struct{ field, r string }{
-		{"steps", "R11"}, {"groups", "CX"}, {"a", "SI"}, {"lda", "R8"}, {"b", "DI"}, {"jump", "R13"}, {"next", "R14"}, {"c", "DX"}, {"ldc", "R12"},
+		{"steps", "R11"},
+		{"groups", "CX"},
+		{"a", "SI"},
+		{"lda", "R8"},
+		{"b", "DI"},
+		{"jump", "R13"},
+		{"next", "R14"},
+		{"c", "DX"},
+		{"ldc", "R12"},
 		{"accumulate", "AX"},
 	} {
 		a.op("MOVQ", fmt.Sprintf("kvTile_%s(BX)", f.field), f.r)
@@ -201,7 +209,14 @@ func (a neon) attention(e element, rows int) {
 		fmt.Sprintf("V0 to V%d sums, V16 to V19 words of B, V24 to V27 rows of A, V28 to V30 narrow words", acc(rows-1, 3)))
 	a.op("MOVD", "t+0(FP)", "R0")
 	for _, f := range []struct{ field, r string }{
-		{"steps", "R2"}, {"groups", "R3"}, {"jump", "R4"}, {"a", "R12"}, {"lda", "R8"}, {"b", "R5"}, {"c", "R6"}, {"ldc", "R7"},
+		{"steps", "R2"},
+		{"groups", "R3"},
+		{"jump", "R4"},
+		{"a", "R12"},
+		{"lda", "R8"},
+		{"b", "R5"},
+		{"c", "R6"},
+		{"ldc", "R7"},
 		{"accumulate", "R9"},
 	} {
 		a.op("MOVD", "kvTile_"+f.field+"(R0)", f.r)

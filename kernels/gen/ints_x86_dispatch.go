@@ -25,7 +25,7 @@ func x86IntDispatch() []byte {
 	}
 	key := func(f intFormat) string {
 		if f.short {
-			return fmt.Sprintf("%d | short", f.bits)
+			return fmt.Sprintf("(%d|short)", f.bits)
 		}
 		return fmt.Sprint(f.bits)
 	}
@@ -37,7 +37,7 @@ func x86IntDispatch() []byte {
 		fmt.Fprintf(a, "\tcase %s:\n\t\tswitch form<<4 | rows {\n", s.suffix)
 		for _, f := range intFormats {
 			for _, shape := range directShapes(s) {
-				fmt.Fprintf(a, "\t\tcase (%s)<<4 | %d:\n\t\t\t%s(c)\n", key(f), shape.tokens+(shape.panels-1)*pairCode, shape.name(s, f))
+				fmt.Fprintf(a, "\t\tcase %s<<4 | %d:\n\t\t\t%s(c)\n", key(f), shape.tokens+(shape.panels-1)*pairCode, shape.name(s, f))
 			}
 		}
 		a.WriteString("\t\t}\n")
@@ -49,7 +49,7 @@ func x86IntDispatch() []byte {
 		fmt.Fprintf(a, "\tcase %s:\n\t\tswitch form<<4 | rows {\n", s.suffix)
 		for _, w := range wideForms(s) {
 			for _, tokens := range wideTokens(s) {
-				fmt.Fprintf(a, "\t\tcase (%s)<<4 | %d:\n\t\t\t%s(c)\n", key(w.intFormat), tokens, w.name(s, tokens))
+				fmt.Fprintf(a, "\t\tcase %s<<4 | %d:\n\t\t\t%s(c)\n", key(w.intFormat), tokens, w.name(s, tokens))
 			}
 		}
 		a.WriteString("\t\t}\n")

@@ -138,8 +138,7 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	g.op("PREFETCHT0", "64(R14)")
 	g.op("ADDQ", imm(nextBytes), "R14")
 	for from := 0; from < s.halves; from += side {
-		g.sums(from, side)
-		g.scaleAll(from, side)
+		g.block(from, side)
 	}
 	g.op("ADDQ", imm(8*form.wordBytes()), "SI")
 	g.op("ADDQ", "R12", "DI")
@@ -158,10 +157,8 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	g.intArgs("wideTile", "add", "AX", "ld", "BX")
 	g.op("SHLQ", "$2", "BX")
 	for t := range tokens {
-		result := func(h int) string { return g.sum[0][h] }
-		if g.result != nil {
-			result = func(int) string { return g.result[t] }
-		} else {
+		result := func(int) string { return g.result[t] }
+		if g.result == nil {
 			result = func(h int) string { return reg("Y", h) }
 			for h := range 2 {
 				g.op("VMOVUPS", mem(64*t+32*h, "R13"), result(h))
@@ -175,125 +172,139 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	ret(a)
 }
 
-// sums computes a block's sums for side vectors of outputs from vector from on.
-func (g *wide) sums(from, side int) {
-	x := func(t, q int) string {
-		if g.signed {
-			return mem(64*t+8*q, "DI")
-		}
-		return mem(32*t+4*q, "DI")
-	}
-	word := func(q, h int) string { return mem(g.wordBytes()*q+32*(from+h), "SI") }
-	if g.narrow == nil || len(g.sum[0]) > 0 && g.sum[0][0] != g.narrow[0] {
-		if g.vnni && !g.short { // start at the correction
-			for t := range g.tokens {
-				for h := range side {
-					g.op("VPBROADCASTD", mem(4*t, "R10"), g.sum[0][h*g.tokens+t])
-				}
-			}
-		} else {
-			for _, part := range g.sum {
-				for _, r := range part {
-					g.zero(r)
-				}
-			}
-		}
-	}
-	limit, inChain := chain(g.bits), 0
+// block computes a block for side vectors of outputs from vector from on.
+func (g *wide) block(from, side int) {
+	g.start(side)
+	limit := max(1, chain(g.bits)) // words a sum of 16 bits holds
 	for q := range 8 {
-		sum := g.sum[0]
+		sum, first := g.sum[0], q == 0
 		if g.short && q >= 4 {
-			sum = g.sum[1]
+			sum, first = g.sum[1], q == 4
 		}
 		for h := range side {
-			g.load(word(q, h), g.w[h])
+			at := g.wordBytes()*q + 32*(from+h)
+			g.load(mem(at, "SI"), g.w[h])
 			if g.signed {
-				g.load(word(q, 2+h), g.index[h])
+				g.load(mem(at+64, "SI"), g.index[h])
 			}
 		}
 		for t := range g.tokens {
 			switch {
 			case g.evex():
-				g.op("VPDPBUSD.BCST", x(t, q), g.w[0], sum[t])
-				continue
+				g.op("VPDPBUSD.BCST", mem(32*t+4*q, "DI"), g.w[0], sum[t])
 			case g.signed:
-				g.op("VPBROADCASTQ", x(t, q), g.x)
-				g.signedProducts(t, side, sum)
-				continue
+				g.op("VPBROADCASTQ", mem(64*t+8*q, "DI"), g.x)
+				g.signedProducts(t, side, first, sum)
+			default:
+				g.op("VPBROADCASTD", mem(32*t+4*q, "DI"), g.x)
+				g.unsignedProducts(t, side, q%limit == 0, sum)
 			}
-			g.op("VPBROADCASTD", x(t, q), g.x)
-			for h := range side {
-				i, tmp := h*g.tokens+t, g.tmp[h%len(g.tmp)]
-				switch {
-				case g.vnni:
-					g.dot(g.x, g.w[h], sum[i])
-				case inChain == 0:
-					g.op("VPMADDUBSW", g.x, g.w[h], g.narrow[i])
-				default:
-					g.op("VPMADDUBSW", g.x, g.w[h], tmp)
-					g.op("VPADDW", tmp, g.narrow[i], g.narrow[i])
-				}
+			if g.narrow != nil && (q+1)%limit == 0 {
+				firstSum := q+1 == limit || g.short && q+1 == 4+limit
+				g.widenSums(t, side, firstSum, sum)
 			}
 		}
-		if g.narrow == nil {
-			continue
-		}
-		if inChain++; inChain == limit {
-			for i, n := range g.narrow {
-				g.op("VPMADDWD", g.ones, n, n)
-				if sum[i] != n {
-					g.op("VPADDD", n, sum[i], sum[i])
-				}
+	}
+	for t := range g.tokens {
+		g.scaleToken(t, from, side)
+	}
+	g.addMins(from, side)
+}
+
+// start sets the sums that VPDPBUSD adds to: to the correction where there is
+// one. Other sums start with their first product.
+func (g *wide) start(side int) {
+	for p := 0; g.vnni && p < len(g.sum); p++ {
+		for i, r := range g.sum[p] {
+			if g.short {
+				g.zero(r)
+			} else {
+				g.op("VPBROADCASTD", mem(4*(i%g.tokens), "R10"), r)
 			}
-			inChain = 0
 		}
 	}
 }
 
 // signedProducts adds the products of a word with token t's quad in g.x. The
 // instructions of both halves alternate.
-func (g *wide) signedProducts(t, side int, sum []string) {
-	for _, step := range []func(h int){
-		func(h int) { g.op("VPSHUFB", g.index[h], g.x, g.tmp[h]) },
-		func(h int) { g.op("VPMADDUBSW", g.tmp[h], g.w[h], g.tmp[h]) },
-		func(h int) { g.op("VPMADDWD", g.ones, g.tmp[h], g.tmp[h]) },
-		func(h int) { g.op("VPADDD", g.tmp[h], sum[h*g.tokens+t], sum[h*g.tokens+t]) },
-	} {
-		for h := range side {
-			step(h)
+func (g *wide) signedProducts(t, side int, first bool, sum []string) {
+	for h := range side {
+		g.op("VPSHUFB", g.index[h], g.x, g.tmp[h])
+	}
+	for h := range side {
+		g.op("VPMADDUBSW", g.tmp[h], g.w[h], g.tmp[h])
+	}
+	for h := range side {
+		to := g.tmp[h]
+		if first {
+			to = sum[h*g.tokens+t]
+		}
+		g.op("VPMADDWD", g.ones, g.tmp[h], to)
+	}
+	for h := range side {
+		if !first {
+			g.op("VPADDD", g.tmp[h], sum[h*g.tokens+t], sum[h*g.tokens+t])
 		}
 	}
 }
 
-// scaleAll adds the scaled sums of a block to the results.
-func (g *wide) scaleAll(from, side int) {
-	for t := range g.tokens {
-		if !g.signed && !(g.vnni && !g.short) {
-			g.correct(t, side)
+// unsignedProducts is signedProducts for integers with an offset.
+func (g *wide) unsignedProducts(t, side int, first bool, sum []string) {
+	for h := range side {
+		i, tmp := h*g.tokens+t, g.tmp[h%len(g.tmp)]
+		switch {
+		case g.vnni:
+			g.dot(g.x, g.w[h], sum[i])
+		case first:
+			g.op("VPMADDUBSW", g.x, g.w[h], g.narrow[i])
+		default:
+			g.op("VPMADDUBSW", g.x, g.w[h], tmp)
+			g.op("VPADDW", tmp, g.narrow[i], g.narrow[i])
 		}
+	}
+}
+
+// widenSums adds token t's sums of 16 bits to those of 32.
+func (g *wide) widenSums(t, side int, first bool, sum []string) {
+	for h := range side {
+		i := h*g.tokens + t
+		if first {
+			g.op("VPMADDWD", g.ones, g.narrow[i], sum[i])
+			continue
+		}
+		g.op("VPMADDWD", g.ones, g.narrow[i], g.narrow[i])
+		g.op("VPADDD", g.narrow[i], sum[i], sum[i])
+	}
+}
+
+// scaleToken adds token t's scaled sums of a block to its results.
+func (g *wide) scaleToken(t, from, side int) {
+	if !g.signed && (!g.vnni || g.short) {
+		g.correct(t, side)
+	}
+	if !g.evex() {
+		g.op("VBROADCASTSS", mem(4*t, "R9"), g.x)
 	}
 	for p, sum := range g.sum {
-		for t := range g.tokens {
-			if !g.evex() {
-				g.op("VBROADCASTSS", mem(4*t, "R9"), g.x)
+		for h := range side {
+			i, at := h*g.tokens+t, 64*p+32*(from+h)
+			g.op("VCVTDQ2PS", sum[i], sum[i])
+			if g.evex() {
+				g.op("VMOVUPS", mem(at, "R8"), g.tmp[0])
+				g.op("VMULPS.BCST", mem(4*t, "R9"), g.tmp[0], g.tmp[0])
+				g.op("VFMADD231PS", g.tmp[0], sum[i], g.result[t])
+				continue
 			}
-			for h := range side {
-				i := h*g.tokens + t
-				g.op("VCVTDQ2PS", sum[i], sum[i])
-				at := 64*p + 32*(from+h)
-				if g.evex() {
-					g.op("VMOVUPS", mem(at, "R8"), g.tmp[0])
-					g.op("VMULPS.BCST", mem(4*t, "R9"), g.tmp[0], g.tmp[0])
-					g.op("VFMADD231PS", g.tmp[0], sum[i], g.result[t])
-					continue
-				}
-				g.op("VMULPS", mem(at, "R8"), g.x, g.tmp[0])
-				r := mem(64*t+32*(from+h), "R13")
-				g.op("VFMADD213PS", r, g.tmp[0], sum[i])
-				g.op("VMOVUPS", sum[i], r)
-			}
+			r, tmp := mem(64*t+32*(from+h), "R13"), g.tmp[h%len(g.tmp)]
+			g.op("VMULPS", mem(at, "R8"), g.x, tmp)
+			g.op("VFMADD213PS", r, tmp, sum[i])
+			g.op("VMOVUPS", sum[i], r)
 		}
 	}
+}
+
+// addMins adds minimums times a block's sums of activations to the results.
+func (g *wide) addMins(from, side int) {
 	if g.short || g.bits > 4 && !g.vnni {
 		return
 	}

@@ -48,6 +48,7 @@ func files() map[string][]byte {
 	for _, s := range intISAs {
 		maps.Copy(out, x86Ints(s))
 	}
+	maps.Copy(out, amxFiles())
 	maps.Copy(out, armInts())
 	maps.Copy(out, attentionFiles())
 	return out

@@ -1,0 +1,112 @@
+//go:build !noasm
+
+package kernels
+
+import "unsafe"
+
+// The AMX tier multiplies many tokens with the tile unit and is the AVX-512 tier
+// in everything else. What bounds it is less the unit than its surroundings. A
+// block of 32 inputs is half as deep as the unit: 8 tokens x 32 outputs of a
+// block take it 16 cycles. Scaling their sums takes three instructions for each
+// of 16 vectors, on two ports: 24 cycles; and 50 loads (16 rows of weights, 8 of
+// tokens, 16 of sums, 10 scales), two a cycle: 25. Counted so, a third of the
+// unit's peak can be reached as long as every block has a scale.
+
+// amxTile is the work of an AMX kernel: two panels, whose weights and scales lie
+// one behind the other and whose outputs side by side, with tiles of 8 tokens
+// that follow each other, or with some tokens of one tile.
+type amxTile struct {
+	tiles int
+	wideTile
+}
+
+// amxBlocks is how many blocks one call may take, of all its tiles: some 20 µs,
+// since assembly cannot be preempted.
+const amxBlocks = 2048
+
+// mulPairs computes panels from lo on by twos, as long as two full ones are left,
+// and returns the first panel that is left to others.
+func (m *IntMatrix) mulPairs(o *Out, n, lo, hi int, s *scratch) int {
+	if n < wideTokens(AVX512, m.format, m.group, m.mins != nil) {
+		return lo
+	}
+	for hi = min(hi, m.rows/panelRows); hi-lo >= 2; lo += 2 {
+		m.expandPair(lo, s)
+		var next []uint8
+		if hi-lo >= 4 {
+			next = m.panels[(lo+2)*m.panelBytes():][:2*m.panelBytes()]
+		}
+		m.mulTiles(o, o.A, n, lo, o.Add, next, s)
+		if o.Rest != nil {
+			m.mulTiles(o, o.Rest, n, lo, true, nil, s)
+		}
+	}
+	return lo
+}
+
+// expandPair prepares panels p and p+1 for mulTiles.
+func (m *IntMatrix) expandPair(p int, s *scratch) {
+	size := m.panelBytes()
+	s.w = m.panels[p*size:][:2*size]
+	if m.format != 8 {
+		n := 2 * m.blocks * quads * wordBytes
+		if cap(s.memory) < n {
+			s.memory = aligned[uint8](n)
+		}
+		src := s.w
+		s.w = s.memory[:n]
+		expandAMX(m.format, &s.w[0], &src[0], 2*m.blocks)
+	}
+	s.scales = m.widenPair(s.scales, m.scales, p)
+	s.mins = nil
+	if m.mins != nil {
+		s.minMemory = m.widenPair(s.minMemory, m.mins, p)
+		s.mins = s.minMemory
+	}
+}
+
+// widenPair is widen for panels p and p+1.
+func (m *IntMatrix) widenPair(dst []float32, src []uint16, p int) []float32 {
+	n := m.amxScales() * m.blocks * panelRows
+	if cap(dst) < 2*n {
+		dst = aligned[float32](2 * n)
+	}
+	dst = dst[:2*n]
+	size := m.slots * panelRows
+	m.widen(dst[:n], src[p*size:][:size])
+	m.widen(dst[n:], src[(p+1)*size:][:size])
+	return dst
+}
+
+// amxScales is the number of scales of an output and block.
+func (m *IntMatrix) amxScales() int {
+	if m.group < blockSize {
+		return 2
+	}
+	return 1
+}
+
+// mulTiles multiplies what expandPair prepared with n tokens and fetches next.
+func (m *IntMatrix) mulTiles(o *Out, a *Acts, n, p int, add bool, next []uint8, s *scratch) {
+	c := amxTile{wideTile: wideTile{blocks: m.blocks, w: s.w, scales: s.scales, mins: s.mins}}
+	c.ld = o.LdY
+	c.setAdd(add)
+	for t := 0; t < n; {
+		rows := wideRows(AVX512, m.format, min(n-t, actTile-t%actTile))
+		c.tiles = 1
+		if rows == actTile {
+			c.tiles = min((n-t)/actTile, max(1, amxBlocks/m.blocks))
+		}
+		c.actView = a.view(t)
+		c.next = c.q // nothing to fetch: lines that are needed anyway
+		if step := m.blocks * nextBytes; len(next) > 0 {
+			c.next = (*int8)(unsafe.Pointer(&next[0]))
+			c.tiles = min(c.tiles, (len(next)+step-1)/step)
+			next = next[min(len(next), c.tiles*step):]
+		}
+		count := c.tiles * rows
+		c.y = o.Y[t*o.LdY+p*panelRows:][:(count-1)*o.LdY+2*panelRows]
+		runAMX(m.amxScales(), rows, &c)
+		t += count
+	}
+}
