@@ -121,17 +121,17 @@ func (e *Engine) attend(ly *layer, q, out []float32) {
 	j.ly, j.rope, j.members, j.q, j.out = ly, &e.rope, a.members, q, out
 	j.units = j.units[:0]
 	shared := ly.heads / ly.kv.Heads
+	tokens := max(1, kernels.AttentionRows/shared)
 	var macs uint64
-	queries := 0
+	units := 0
 	for i := range a.members {
 		m := &a.members[i]
 		macs += ly.attentionMACs(m.first, m.queries, ly.kv.HeadDim)
-		queries += m.queries
+		units += ly.kv.Heads * ((m.queries + tokens - 1) / tokens)
 	}
-	tokens := max(1, kernels.AttentionRows/shared)
 	heads := shared
-	if ly.kv.Heads*((queries+tokens-1)/tokens) < e.pool.Threads() {
-		heads = min(shared, 4) // too few units for the workers: cut by heads
+	if threads := e.pool.Threads(); units < threads { // cut by heads too
+		heads = max(1, shared*units/threads)
 	}
 	// The last tokens, which read the most keys, come first.
 	for i := range a.members {

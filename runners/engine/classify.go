@@ -77,7 +77,7 @@ func (e *Engine) classify(ctx context.Context, batch [][]int32, logits []float32
 			e.stats.Tokens += shared
 			e.stats.DenseMAC += e.denseMACs(0, shared, 0, true)
 		}
-		e.requests = append(e.requests, request{seq: s, tokens: tokens[shared:], keep: shared > 0 || len(tokens) > e.options.Chunk})
+		e.requests = append(e.requests, request{seq: s, tokens: tokens[shared:], keep: shared > 0 || len(tokens) > min(e.options.Chunk, passRows)})
 	}
 	e.labels.logits = logits
 	err = e.run(ctx, &e.labels)

@@ -63,7 +63,7 @@ func (s ernie) model() *model.Model {
 		heads := int(16 * s.keep)
 		m.Layers = append(m.Layers, model.Layer{
 			Heads: heads, KVHeads: kv, FFN: ffn, AttnNorm: ones, MLPNorm: ones,
-			Q: factored(heads*128, ernieHidden), K: w(kv*128, ernieHidden), V: w(kv*128, ernieHidden), O: factored(ernieHidden, heads*128),
+			Q: factored(heads*128, ernieHidden), K: factored(kv*128, ernieHidden), V: factored(kv*128, ernieHidden), O: factored(ernieHidden, heads*128),
 			Gate: factored(ffn, ernieHidden), Up: factored(ffn, ernieHidden), Down: factored(ernieHidden, ffn),
 		})
 	}

@@ -125,3 +125,48 @@ func TestResetForgets(t *testing.T) {
 		t.Errorf("a reserved cache holds %d bytes, the model's positions need %d", got, want)
 	}
 }
+
+// TestBatchIsOnePass guards continuous batching: one token each of 16
+// conversations of any depth takes every weight once, and all answer as alone.
+func TestBatchIsOnePass(t *testing.T) {
+	sh := regular(inBits(4, 32))
+	sh.classes, sh.positions = 0, 512
+	m := random(sh, 1)
+	passes, rows := 0, 0
+	e := engineOf(t, m, Options{Threads: 2, Tap: func(layer int, site Site, _ []float32, n, _ int) {
+		if layer == 0 && site == SiteQKV {
+			passes, rows = passes+1, rows+n
+		}
+	}})
+	alone := engineOf(t, m, Options{Threads: 1})
+	const batch = 16
+	var steps []Step
+	want := make([][]float32, batch)
+	for i := range batch {
+		ids := tokens(sh.vocab, uint64(i), 1+29*i, 1)
+		steps = append(steps, Step{Seq: e.NewSequence(), Tokens: ids[0]})
+		s := alone.NewSequence()
+		for _, part := range ids {
+			if err := alone.Forward(t.Context(), []Step{{Seq: s, Tokens: part}}, 0, func(_, _ int, l []float32) { want[i] = slices.Clone(l) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := e.Forward(t.Context(), steps, 0, ignore); err != nil {
+		t.Fatal(err)
+	}
+	for i := range steps {
+		steps[i].Tokens = tokens(sh.vocab, uint64(i), 1+29*i, 1)[1]
+	}
+	passes, rows = 0, 0
+	if err := e.Forward(t.Context(), steps, 0, func(step, pos int, l []float32) {
+		if pos != 1+29*step || !slices.Equal(l, want[step]) {
+			t.Errorf("sequence %d at position %d answers differently in a batch", step, pos)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if passes != 1 || rows != batch {
+		t.Errorf("%d tokens of %d sequences took %d passes of %d rows", batch, batch, passes, rows)
+	}
+}

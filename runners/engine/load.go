@@ -55,6 +55,23 @@ func (l *loader) pack(m *model.Matrix) weight {
 	return &integer{IntMatrix: to}
 }
 
+// layer packs the matrices of one layer.
+func (l *loader) layer(m *model.Layer) layer {
+	out := layer{heads: m.Heads, ffn: m.FFN, attnNorm: m.AttnNorm, mlpNorm: m.MLPNorm, kv: kernels.KVLayout{Heads: m.KVHeads}}
+	if m.HasAttention() {
+		out.q, out.k, out.v, out.o = l.pack(m.Q), l.pack(m.K), l.pack(m.V), l.pack(m.O)
+		for _, w := range []weight{out.k, out.v} {
+			if w, ok := w.(*integer); ok {
+				w.fine = true
+			}
+		}
+	}
+	if m.HasMLP() {
+		out.gate, out.up, out.down = l.pack(m.Gate), l.pack(m.Up), l.pack(m.Down)
+	}
+	return out
+}
+
 // integers returns the format of m's integers; bits is 0 if it holds floats.
 func integers(m *model.Matrix) (bits, group int, mins bool) {
 	if m.Stored != nil {

@@ -42,9 +42,13 @@ func (e *Engine) check(step int, tokens []int32, pos int) error {
 	return nil
 }
 
+// passRows bounds the tokens of a pass: more make nothing faster, but working
+// memory larger than the caches.
+const passRows = 256
+
 // run takes e.requests through as many passes as they need and hands each
-// finished pass to emit. A pass has at most one piece of a sequence and, unless
-// a single piece is longer, at most max(Chunk, 512) tokens.
+// finished pass to emit. A pass has at most one piece of a sequence, or a part
+// of one, and at most passRows tokens unless a gate has to see a longer piece.
 func (e *Engine) run(ctx context.Context, emit emitter) error {
 	before := e.pool.Ops()
 	err := e.runPasses(ctx, emit)
@@ -69,12 +73,16 @@ func (e *Engine) runPasses(ctx context.Context, emit emitter) error {
 	return nil
 }
 
+// looksAtPieces reports whether pieces of s must stay whole.
+func (e *Engine) looksAtPieces(s *Sequence) bool {
+	return e.pass.see != nil || !s.route.decided && e.pass.threshold > 0 && e.gates > 0
+}
+
 // fill makes the next pass of unfinished requests and reports whether there is
 // one.
 func (e *Engine) fill() bool {
 	p := &e.pass
 	p.segments, p.rows = p.segments[:0], 0
-	budget := max(e.options.Chunk, defaultChunk)
 	for i := range e.requests {
 		q := &e.requests[i]
 		left := len(q.tokens) - q.done
@@ -82,7 +90,10 @@ func (e *Engine) fill() bool {
 			continue
 		}
 		n := min(left, e.options.Chunk)
-		if p.rows > 0 && p.rows+n > budget {
+		if !e.looksAtPieces(q.seq) {
+			n = min(n, passRows)
+		}
+		if p.rows > 0 && p.rows+n > passRows {
 			break
 		}
 		s := segment{
