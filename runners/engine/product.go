@@ -20,9 +20,6 @@ type multiplier struct {
 	addend   []float32 // of dense weights that add
 }
 
-// maxProducts is the greatest number of products that read one input.
-const maxProducts = 3
-
 // multiply runs the products, which have inputs of the same number of rows.
 func (e *Engine) multiply(ps ...product) {
 	m := &e.pass.multiplier
