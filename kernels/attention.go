@@ -75,7 +75,7 @@ func (a *Attention) Run(q *Queries) {
 	for start := 0; start <= last; start += keyBlock {
 		groups := q.Groups[start/KVGroup : min(last, start+keyBlock-1)/KVGroup+1]
 		a.scores(tier, q, groups, start)
-		a.weigh(q, groups, start)
+		a.weigh(tier, q, groups, start)
 		a.values(tier, q, groups, q.Groups[start/KVGroup+len(groups):], start)
 	}
 	a.end(q)
@@ -123,7 +123,7 @@ func (a *Attention) scores(tier Tier, q *Queries, groups [][]byte, start int) {
 
 // weigh turns the scores of a block to weights relative to the new maximum and
 // brings what was summed up before to it.
-func (a *Attention) weigh(q *Queries, groups [][]byte, start int) {
+func (a *Attention) weigh(tier Tier, q *Queries, groups [][]byte, start int) {
 	width, format := q.KV.panels()*panelRows, q.KV.Format
 	for r := q.firstRow(start); r < q.N*q.Heads; r++ {
 		s := a.s[r*keyBlock:][:len(groups)*KVGroup]
@@ -140,7 +140,7 @@ func (a *Attention) weigh(q *Queries, groups [][]byte, start int) {
 			}
 			a.max[r] = top
 		}
-		a.sum[r] += expSub(s[:n], top)
+		a.sum[r] += weigh(tier, s[:n], top)
 		clear(s[n:])
 		if format == KVInt8 {
 			q.applyScales(s[:n], groups, KVGroup)

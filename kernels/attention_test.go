@@ -199,6 +199,37 @@ func TestKVTileKeepsItsBounds(t *testing.T) {
 	})
 }
 
+// TestWeigh guards the weights of attention: exponentials to seven digits, next
+// to nothing far below the maximum, and NaN where there was one.
+func TestWeigh(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		for _, n := range []int{1, 7, 16, 33, 64, 128} {
+			x, want, sum := make([]float32, n), make([]float64, n), 0.0
+			for i := range x {
+				x[i] = 3 - 11*float32(i)/float32(n)
+				if i > n/2 {
+					x[i] *= 40
+				}
+				want[i] = math.Exp(float64(x[i]) - 3)
+				sum += want[i]
+			}
+			got := weigh(floatTier(), x, 3)
+			if math.Abs(float64(got)-sum) > 1e-6*sum {
+				t.Errorf("%d values: the sum is %g, want %g", n, got, sum)
+			}
+			for i := range x {
+				if math.Abs(float64(x[i])-want[i]) > 1e-6*want[i]+1e-37 {
+					t.Errorf("%d values, place %d: %g, want %g", n, i, x[i], want[i])
+				}
+			}
+			x[n/2] = float32(math.NaN())
+			if got := weigh(floatTier(), x, 3); got == got || x[n/2] == x[n/2] {
+				t.Errorf("%d values: NaN became %g, the sum %g", n, x[n/2], got)
+			}
+		}
+	})
+}
+
 // TestHalvesLikeScalar guards cached keys: rounding is that of F32ToF16.
 func TestHalvesLikeScalar(t *testing.T) {
 	eachTier(t, func(t *testing.T) {

@@ -38,6 +38,7 @@ func attentionFiles() map[string][]byte {
 	}
 	out["attention_neon_arm64.s"] = a.Bytes()
 	for _, s := range []isa{avx2, avx512} {
+		out[fmt.Sprintf("attention_exp_%s_amd64.s", strings.ToLower(s.suffix))] = x86Power(s)
 		for _, e := range elements {
 			a := newAsm()
 			for _, rows := range attentionRows[s.suffix] {
