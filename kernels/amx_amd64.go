@@ -27,7 +27,7 @@ const amxBlocks = 2048
 // mulPairs computes panels from lo on by twos, as long as two full ones are left,
 // and returns the first panel that is left to others.
 func (m *IntMatrix) mulPairs(o *Out, n, lo, hi int, s *scratch) int {
-	if n < wideTokens(AVX512, m.format, m.group, m.mins != nil) {
+	if n < wideTokens(AVX512, m.format) {
 		return lo
 	}
 	for hi = min(hi, m.rows/panelRows); hi-lo >= 2; lo += 2 {

@@ -69,7 +69,7 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 	if tier == AMX {
 		lo, tier = m.mulPairs(o, n, lo, hi, s), AVX512
 	}
-	if n >= wideTokens(tier, m.format, m.group, m.mins != nil) {
+	if n >= wideTokens(tier, m.format) {
 		for p := lo; p < hi; p++ {
 			m.expandPanel(tier, p, s)
 			m.mulWide(tier, o, o.A, n, p, o.Add, m.nextPanel(p, hi), s)
@@ -80,14 +80,11 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 		return
 	}
 	if n == 1 && pairsPanels(tier) {
-		half := min(hi, m.rows/panelRows) - lo // full ones
-		for half /= 2; lo < hi && half > 0; {
-			for p := range half {
-				m.mulPair(tier, o, lo+p, half, s)
-			}
-			lo += 2 * half
-			half = 0
+		half := (min(hi, m.rows/panelRows) - lo) / 2 // of the full ones
+		for p := range half {
+			m.mulPair(tier, o, lo+p, half, s)
 		}
+		lo += 2 * half
 	}
 	for p := lo; p < hi; p++ {
 		m.mulDirect(tier, o, o.A, n, p, o.Add, s)
@@ -112,7 +109,7 @@ func (m *IntMatrix) mulPair(tier Tier, o *Out, p, apart int, s *scratch) {
 	c := &s.direct
 	*c = m.stored(p)
 	c.apart, c.apartScales, c.apartY = apart*m.panelBytes(), 2*apart*panelRows*m.slots, apart*panelRows
-	_, _ = m.panel(p+apart), m.scaleAt((p+apart)*panelRows)
+	_ = m.panel(p + apart) // the kernel goes there by distance
 	c.y = o.Y[p*panelRows:][:(apart+1)*panelRows]
 	c.setAdd(o.Add)
 	c.actView = o.A.view(0)
@@ -203,6 +200,14 @@ func (m *IntMatrix) close(o *Out, t, p, rows int, s *scratch) {
 // of weights, and activations beside their opposites.
 func paired(tier Tier, f format) bool { return tier == AVX2 && f == 8 }
 
+// wideBlock is the size of a block of an expanded panel.
+func wideBlock(tier Tier, f format) int {
+	if paired(tier, f) {
+		return 2 * quads * wordBytes
+	}
+	return quads * wordBytes
+}
+
 // scratch is the memory of one worker.
 type scratch struct {
 	w            []uint8
@@ -219,10 +224,7 @@ func (m *IntMatrix) expandPanel(tier Tier, p int, s *scratch) {
 	if !expands(tier, m.format) {
 		s.w = m.panel(p)
 	} else {
-		size := m.blocks * quads * wordBytes
-		if paired(tier, m.format) {
-			size *= 2
-		}
+		size := m.blocks * wideBlock(tier, m.format)
 		if cap(s.memory) < size {
 			s.memory = aligned[uint8](size)
 		}

@@ -28,7 +28,7 @@ func interleave4(dst *float32, width int, src *float32, ld, n int) {
 }
 
 // wideTokens is the number of tokens from which on a panel is expanded first.
-func wideTokens(tier Tier, _ format, _ int, _ bool) int {
+func wideTokens(tier Tier, _ format) int {
 	if tier == Generic {
 		return 1 << 30
 	}
@@ -58,19 +58,6 @@ func wideRows(tier Tier, _ format, left int) int {
 	return min(left, 2)
 }
 
-// mulDirect computes rows tokens, a number that directRows gave.
-func mulDirect(tier Tier, f format, rows int, c *intTile) {
-	if tier == Generic {
-		mulDirectGeneric(f, rows, c)
-		return
-	}
-	form := int(f)
-	if c.groupBlocks == 0 {
-		form |= short
-	}
-	runDirect(tier, form, rows, c)
-}
-
 // packPanel packs 16 rows of whole blocks; false if that is left to plain Go, for
 // one because a value does not fit.
 func packPanel(f format, panel []uint8, q []int8, cols int) bool {
@@ -94,31 +81,16 @@ func packPanel(f format, panel []uint8, q []int8, cols int) bool {
 func pairsPanels(tier Tier) bool { return tier == AVX2 }
 
 // mulDirectPair computes one token of two panels.
-func mulDirectPair(_ Tier, f format, c *intTile) {
-	form := int(f)
-	if c.groupBlocks == 0 {
-		form |= short
-	}
-	runDirect(AVX2, form, 1+pair, c)
+func mulDirectPair(tier Tier, f format, c *intTile) {
+	runDirect(tier, directForm(f, c), 1+pair, c)
 }
 
-// mulWide computes rows tokens, a number that wideRows gave, of a panel that
-// expand wrote.
-func mulWide(tier Tier, f format, group, rows int, c *wideTile) {
-	form := 8
+// wideForm is the bits of an expanded panel.
+func wideForm(tier Tier, f format) int {
 	if tier == AVX2 {
-		form = max(4, int(f))
+		return max(4, int(f))
 	}
-	if group < blockSize {
-		form |= short
-	}
-	runWide(tier, form, rows, c)
-}
-
-// expand writes the blocks of a stored panel in the form mulWide wants.
-func expand(tier Tier, f format, dst, src []uint8, blocks int) {
-	_, _ = dst[len(dst)-1], src[blocks*f.blockBytes()-1]
-	runExpand(tier, f, &dst[0], &src[0], blocks)
+	return 8
 }
 
 // pairBlocks writes each four values of src and then their opposites to dst.
@@ -128,22 +100,8 @@ func pairBlocks(dst, src []int8) {
 	pairBlocksAVX2(&dst[0], &src[0], blocks)
 }
 
-// widenHalves converts len(dst) binary16 values, a multiple of 8.
-func widenHalves(dst []float32, src []uint16) {
-	if len(dst) > 0 {
-		_ = src[len(dst)-1]
-		widenHalvesAVX2(&dst[0], &src[0], len(dst))
-	}
-}
+func widenHalvesVector(dst *float32, src *uint16, n int) { widenHalvesAVX2(dst, src, n) }
 
-// quantize writes the blocks of x to a, at block index at and every width
-// further.
-func quantize(tier Tier, x []float32, a *Acts, at, width int) {
-	if tier == Generic {
-		quantizeGeneric(x, a, at, width)
-		return
-	}
-	blocks := len(x) / blockSize
-	_ = a.scale[at+(blocks-1)*width]
-	quantizeAVX2(&x[0], blocks, &a.q[at*blockSize], &a.scale[at], &a.corr[at], &a.half[at], width)
+func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {
+	quantizeAVX2(x, blocks, q, scale, corr, half, width)
 }

@@ -20,7 +20,7 @@ var wideFrom = [...]struct{ bytes, nibbles, others int }{
 	I8MM:    {6, 5, 2},
 }
 
-func wideTokens(tier Tier, f format, _ int, _ bool) int {
+func wideTokens(tier Tier, f format) int {
 	switch from := &wideFrom[tier]; f {
 	case 8:
 		return from.bytes
@@ -56,51 +56,11 @@ func wideRows(tier Tier, _ format, left int) int {
 	return min(left, 2)
 }
 
-// mulDirect computes rows tokens, a number that directRows gave.
-func mulDirect(tier Tier, f format, rows int, c *intTile) {
-	if tier == Generic {
-		mulDirectGeneric(f, rows, c)
-		return
-	}
-	form := int(f)
-	if c.groupBlocks == 0 {
-		form |= short
-	}
-	runDirect(tier, form, rows, c)
-}
+// wideForm is 0: all formats have one wide form.
+func wideForm(Tier, format) int { return 0 }
 
-// mulWide computes rows tokens, a number that wideRows gave, of a panel that
-// expand wrote.
-func mulWide(tier Tier, _ format, group, rows int, c *wideTile) {
-	form := 0
-	if group < blockSize {
-		form = short
-	}
-	runWide(tier, form, rows, c)
-}
+func widenHalvesVector(dst *float32, src *uint16, n int) { widenHalvesNEON(dst, src, n) }
 
-// expand writes the blocks of a stored panel in the form mulWide wants.
-func expand(tier Tier, f format, dst, src []uint8, blocks int) {
-	_, _ = dst[blocks*quads*wordBytes-1], src[blocks*f.blockBytes()-1]
-	runExpand(tier, f, &dst[0], &src[0], blocks)
-}
-
-// widenHalves converts len(dst) binary16 values, a multiple of 8.
-func widenHalves(dst []float32, src []uint16) {
-	if len(dst) > 0 {
-		_ = src[len(dst)-1]
-		widenHalvesNEON(&dst[0], &src[0], len(dst))
-	}
-}
-
-// quantize writes the blocks of x to a, at block index at and every width
-// further.
-func quantize(tier Tier, x []float32, a *Acts, at, width int) {
-	if tier == Generic {
-		quantizeGeneric(x, a, at, width)
-		return
-	}
-	blocks := len(x) / blockSize
-	_ = a.scale[at+(blocks-1)*width]
-	quantizeNEON(&x[0], blocks, &a.q[at*blockSize], &a.scale[at], &a.corr[at], &a.half[at], width)
+func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {
+	quantizeNEON(x, blocks, q, scale, corr, half, width)
 }

@@ -4,7 +4,7 @@ package kernels
 
 // wideTokens is the number of tokens from which on a panel is expanded first:
 // plain Go gains nothing by it.
-func wideTokens(Tier, format, int, bool) int { return 1 << 30 }
+func wideTokens(Tier, format) int { return 1 << 30 }
 
 func expands(Tier, format) bool { return false }
 

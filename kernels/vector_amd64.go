@@ -99,9 +99,20 @@ func maximumVector(tier Tier, x *float32, n int) float32 {
 	return maximumAVX2(x, n)
 }
 
-func expSubVector(tier Tier, x *float32, m float32, n int) float32 {
-	if tier == AVX512 {
+//go:noescape
+func weighAVX512(x *float32, m float32, n int) float32
+
+//go:noescape
+func weighAVX2(x *float32, m float32, n int) float32
+
+func expVector(tier Tier, below bool, x *float32, m float32, n int) float32 {
+	switch {
+	case tier == AVX512 && below:
+		return weighAVX512(x, m, n)
+	case tier == AVX512:
 		return expSubAVX512(x, m, n)
+	case below:
+		return weighAVX2(x, m, n)
 	}
 	return expSubAVX2(x, m, n)
 }

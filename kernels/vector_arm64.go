@@ -52,7 +52,7 @@ func scaleVector(_ Tier, x *float32, s float32, n int) { scaleNEON(x, s, n) }
 
 func maximumVector(_ Tier, x *float32, n int) float32 { return maximumNEON(x, n) }
 
-func expSubVector(_ Tier, x *float32, m float32, n int) float32 { return expSubNEON(x, m, n) }
+func expVector(_ Tier, _ bool, x *float32, m float32, n int) float32 { return expSubNEON(x, m, n) }
 
 func swigluVector(_ Tier, dst, gate, up *float32, n int) { swigluNEON(dst, gate, up, n) }
 

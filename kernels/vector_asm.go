@@ -63,10 +63,15 @@ func maximum(x []float32) float32 {
 	return m
 }
 
-// expSub replaces x[i] by exp(x[i]-m) and returns the sum. A rest shorter than
-// a vector is filled up with -Inf, whose exponential is 0.
-func expSub(x []float32, m float32) float32 {
-	tier := floatTier()
+// expSub replaces x[i] by exp(x[i]-m) and returns the sum.
+func expSub(x []float32, m float32) float32 { return exponentials(floatTier(), false, x, m) }
+
+// weigh is expSub for m no less than any x[i], which may be quicker.
+func weigh(tier Tier, x []float32, m float32) float32 { return exponentials(tier, true, x, m) }
+
+// exponentials is expSub or weigh. A rest shorter than a vector is filled up
+// with -Inf, whose exponential is 0.
+func exponentials(tier Tier, below bool, x []float32, m float32) float32 {
 	if tier == Generic {
 		return expSubGeneric(x, m)
 	}
@@ -74,7 +79,7 @@ func expSub(x []float32, m float32) float32 {
 	n := len(x) &^ (lanes - 1)
 	var sum float32
 	if n > 0 {
-		sum = expSubVector(tier, &x[0], m, n)
+		sum = expVector(tier, below, &x[0], m, n)
 	}
 	if n < len(x) {
 		var rest [maxLanes]float32
@@ -82,7 +87,7 @@ func expSub(x []float32, m float32) float32 {
 			rest[i] = float32(math.Inf(-1))
 		}
 		copy(rest[:], x[n:])
-		sum += expSubVector(tier, &rest[0], m, lanes)
+		sum += expVector(tier, below, &rest[0], m, lanes)
 		copy(x[n:], rest[:])
 	}
 	return sum

@@ -2,10 +2,8 @@ package main
 
 import "fmt"
 
-// x86IntDispatch writes the declarations of the integer kernels and the
-// switches that pick one. Functions are called directly: through a variable the
-// compiler could not keep the arguments on the stack.
-func x86IntDispatch() []byte {
+// x86IntDeclarations writes the Go declarations of the integer kernels.
+func x86IntDeclarations() []byte {
 	a := new(asm)
 	a.WriteString(notice + "package kernels\n")
 	for _, s := range intISAs {
@@ -23,6 +21,15 @@ func x86IntDispatch() []byte {
 			fmt.Fprintf(a, "\n//go:noescape\nfunc expand%d%s(dst, src *uint8, blocks int)\n", bits, s.suffix)
 		}
 	}
+	return a.Bytes()
+}
+
+// x86IntDispatch writes the switches that pick a kernel. Functions are called
+// directly: through a variable the compiler could not keep the arguments on the
+// stack.
+func x86IntDispatch() []byte {
+	a := new(asm)
+	a.WriteString(notice + "package kernels\n")
 	key := func(f intFormat) string {
 		if f.short {
 			return fmt.Sprintf("(%d|short)", f.bits)

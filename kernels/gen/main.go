@@ -27,6 +27,7 @@ func files() map[string][]byte {
 	out := map[string][]byte{
 		"pack_avx2_amd64.s":     x86Packs(),
 		"int_amd64.go":          x86IntDispatch(),
+		"int_kernels_amd64.go":  x86IntDeclarations(),
 		"tile_amd64.go":         tileDispatch("amd64", amd64Tiles()),
 		"tile_arm64.go":         tileDispatch("arm64", arm64Tiles()),
 		"vector_avx512_amd64.s": vectors(avx512),
