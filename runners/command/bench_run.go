@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"runtime/pprof"
-	"time"
 
 	"github.com/seed-c6f48606/harness/kernels"
 	"github.com/seed-c6f48606/harness/runners/measure"
@@ -62,7 +61,7 @@ func (r *benchRun) run(ctx context.Context) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := pause(ctx, r.job.delay); err != nil {
+		if err := measure.Sleep(ctx, r.job.delay); err != nil {
 			return err
 		}
 		if err := r.load(ctx, c.setup); err != nil {
@@ -183,19 +182,4 @@ func (r *benchRun) stopProfile() error {
 		return wire.Wrap(wire.Target, fmt.Errorf("profiling: %w", err))
 	}
 	return nil
-}
-
-// pause waits for d or the end of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	if d == 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

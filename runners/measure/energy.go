@@ -108,7 +108,8 @@ func (s *sensor) account(w power.Window) wire.Energy {
 	return e
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d or for the end of ctx, whose error it returns.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

@@ -174,7 +174,7 @@ func (t *trial) rest(ctx context.Context, progress Progress) error {
 	}
 	progress("idle", 0, 0)
 	from := time.Now()
-	if err := sleep(ctx, t.idle); err != nil {
+	if err := Sleep(ctx, t.idle); err != nil {
 		return err
 	}
 	if t.sensing() {
