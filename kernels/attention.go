@@ -3,15 +3,16 @@ package kernels
 import (
 	"fmt"
 	"math"
-	"unsafe"
 )
 
 // Queries are the queries of neighbouring tokens of one sequence that read the
 // same keys: the heads of one key/value head, or some of them.
 type Queries struct {
-	KV     *KVLayout
-	Groups [][]byte // of the sequence, from position 0 on, at least to the last token
-	Head   int      // key/value head
+	KV *KVLayout
+	// Groups of the sequence, from position 0 on, at least to the last token. A block of
+	// them is read in place where each lies in the capacity of the first, else copied.
+	Groups [][]byte
+	Head   int // key/value head
 
 	// Q and Out hold head h of token t at [t*Ld+h*HeadDim:][:HeadDim].
 	Q, Out    []float32
@@ -188,15 +189,16 @@ func (a *Attention) values(tier Tier, q *Queries, groups, next [][]byte, start i
 // block returns the values of a block of keys, size bytes from group to group. Groups
 // that are apart are copied: a tile takes the whole block.
 func (a *Attention) block(q *Queries, groups [][]byte) (b []byte, size int) {
-	l, together := q.KV, true
+	l := q.KV
 	size = l.GroupBytes()
 	from, to := q.Head*l.headBytes()+l.valuesAt(), q.Head*l.headBytes()+l.scalesAt()
-	first := unsafe.Pointer(&groups[0][0])
-	for g := range groups {
-		together = together && unsafe.Pointer(&groups[g][0]) == unsafe.Add(first, g*size)
+	whole := groups[0][:min(cap(groups[0]), len(groups)*size)]
+	together := len(whole) == len(groups)*size
+	for g := 1; together && g < len(groups); g++ {
+		together = &whole[g*size] == &groups[g][0]
 	}
 	if together {
-		return unsafe.Slice(&groups[0][from], (len(groups)-1)*size+to-from), size
+		return whole[from : (len(groups)-1)*size+to], size
 	}
 	size = to - from
 	if len(a.copied) < size*keyBlock/KVGroup {

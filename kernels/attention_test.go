@@ -30,16 +30,16 @@ func newAttentionCase(format KVFormat, heads, shared, d, tokens int, apart bool)
 	c.k, c.v, c.q = normal(tokens*heads*d), normal(tokens*heads*d), normal(tokens*heads*shared*d)
 	size := c.layout.GroupBytes()
 	count := (tokens + KVGroup - 1) / KVGroup
-	memory := make([]byte, 2*count*size)
-	for i := range memory {
-		memory[i] = 0xff // NaN in every format: nobody may read what Put did not write
-	}
+	memory := make([]byte, count*size)
 	for g := range count {
-		at := g
+		group := memory[g*size:][:size]
 		if apart && g%3 == 1 {
-			at = count + g
+			group = make([]byte, size)
 		}
-		c.groups = append(c.groups, memory[at*size:][:size])
+		for i := range group {
+			group[i] = 0xff // NaN in every format: nobody may read what Put did not write
+		}
+		c.groups = append(c.groups, group)
 	}
 	for t := range tokens {
 		c.layout.Put(c.groups[t/KVGroup], t, row(c.k, t, heads*d), row(c.v, t, heads*d))

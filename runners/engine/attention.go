@@ -97,7 +97,7 @@ func (e *Engine) spareGroups(size int) {
 	a.spare = grow(a.spare, count*size)
 	a.table = a.table[:0]
 	for g := range count {
-		a.table = append(a.table, a.spare[g*size:][:size:size])
+		a.table = append(a.table, a.spare[g*size:][:size])
 	}
 }
 

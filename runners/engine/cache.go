@@ -35,7 +35,7 @@ func (c *layerCache) reach(n, floor, limit, size int) {
 	slab := make([]byte, more*size)
 	c.groups = slices.Grow(c.groups, more)
 	for ; len(slab) > 0; slab = slab[size:] {
-		c.groups = append(c.groups, slab[:size:size])
+		c.groups = append(c.groups, slab[:size])
 	}
 }
 
