@@ -2,7 +2,7 @@
 
 package kernels
 
-import "unsafe"
+import "math/bits"
 
 // The AMX tier multiplies many tokens with the tile unit and is the AVX-512 tier
 // in everything else. What bounds it is less the unit than its surroundings. A
@@ -12,22 +12,16 @@ import "unsafe"
 // tokens, 16 of sums, 10 scales), two a cycle: 25. Counted so, a third of the
 // unit's peak can be reached as long as every block has a scale.
 
-// amxTile is the work of an AMX kernel: two panels, whose weights and scales lie
-// one behind the other and whose outputs side by side, with tiles of 8 tokens
-// that follow each other, or with some tokens of one tile.
-type amxTile struct {
-	tiles int
-	wideTile
-}
+// amxTokens is the number of tokens from which on panels go to the tiles.
+const amxTokens = 6
 
-// amxBlocks is how many blocks one call may take, of all its tiles: some 20 µs,
-// since assembly cannot be preempted.
-const amxBlocks = 2048
+// amxRows is the number of tokens, of those left in a tile, of the next call.
+func amxRows(left int) int { return 1 << (bits.Len(uint(left)) - 1) }
 
 // mulPairs computes panels from lo on by twos, as long as two full ones are left,
 // and returns the first panel that is left to others.
 func (m *IntMatrix) mulPairs(o *Out, n, lo, hi int, s *scratch) int {
-	if n < wideTokens(AVX512, m.format) {
+	if n < amxTokens {
 		return lo
 	}
 	for hi = min(hi, m.rows/panelRows); hi-lo >= 2; lo += 2 {
@@ -87,23 +81,16 @@ func (m *IntMatrix) amxScales() int {
 }
 
 // mulTiles multiplies what expandPair prepared with n tokens and fetches next.
+// The tile has two panels, whose weights and scales lie one behind the other and
+// whose outputs side by side.
 func (m *IntMatrix) mulTiles(o *Out, a *Acts, n, p int, add bool, next []uint8, s *scratch) {
-	c := amxTile{wideTile: wideTile{blocks: m.blocks, w: s.w, scales: s.scales, mins: s.mins}}
+	c := wideTile{blocks: m.blocks, w: s.w, scales: s.scales, mins: s.mins}
 	c.ld = o.LdY
 	c.setAdd(add)
 	for t := 0; t < n; {
-		rows := wideRows(AVX512, m.format, min(n-t, actTile-t%actTile))
-		c.tiles = 1
-		if rows == actTile {
-			c.tiles = min((n-t)/actTile, max(1, amxBlocks/m.blocks))
-		}
+		rows := amxRows(min(n-t, actTile-t%actTile))
 		c.actView = a.view(t)
-		c.next = c.q // nothing to fetch: lines that are needed anyway
-		if step := m.blocks * nextBytes; len(next) > 0 {
-			c.next = (*int8)(unsafe.Pointer(&next[0]))
-			c.tiles = min(c.tiles, (len(next)+step-1)/step)
-			next = next[min(len(next), c.tiles*step):]
-		}
+		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(AVX512, t, n, p, rows))
 		count := c.tiles * rows
 		c.y = o.Y[t*o.LdY+p*panelRows:][:(count-1)*o.LdY+2*panelRows]
 		runAMX(m.amxScales(), rows, &c)

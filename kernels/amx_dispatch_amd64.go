@@ -5,28 +5,28 @@
 package kernels
 
 //go:noescape
-func wide8AMXT8(c *amxTile)
+func wide8AMXT8(c *wideTile)
 
 //go:noescape
-func wide8AMXT4(c *amxTile)
+func wide8AMXT4(c *wideTile)
 
 //go:noescape
-func wide8AMXT2(c *amxTile)
+func wide8AMXT2(c *wideTile)
 
 //go:noescape
-func wide8AMXT1(c *amxTile)
+func wide8AMXT1(c *wideTile)
 
 //go:noescape
-func wide8ShortAMXT8(c *amxTile)
+func wide8ShortAMXT8(c *wideTile)
 
 //go:noescape
-func wide8ShortAMXT4(c *amxTile)
+func wide8ShortAMXT4(c *wideTile)
 
 //go:noescape
-func wide8ShortAMXT2(c *amxTile)
+func wide8ShortAMXT2(c *wideTile)
 
 //go:noescape
-func wide8ShortAMXT1(c *amxTile)
+func wide8ShortAMXT1(c *wideTile)
 
 //go:noescape
 func expand6AMX(dst, src *uint8, blocks int)
@@ -46,7 +46,7 @@ func expand2AMX(dst, src *uint8, blocks int)
 func probeInt8AMX(rounds int)
 
 // runAMX computes rows tokens of every tile of c, with one scale or two a block.
-func runAMX(scales, rows int, c *amxTile) {
+func runAMX(scales, rows int, c *wideTile) {
 	switch scales<<4 | rows {
 	case 1<<4 | 8:
 		wide8AMXT8(c)

@@ -16,7 +16,7 @@ DATA wide8AMXT8Tiles<>+48(SB)/8, $0x0808080808080808
 DATA wide8AMXT8Tiles<>+56(SB)/8, $0x0000000000000000
 GLOBL wide8AMXT8Tiles<>(SB), RODATA|NOPTR, $64
 
-// func wide8AMXT8(c *amxTile)
+// func wide8AMXT8(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -31,28 +31,28 @@ TEXT ·wide8AMXT8(SB), 0, $2128-8
 	LEAQ wide8AMXT8Tiles<>(SB), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_tiles(BX), AX
+	MOVQ wideTile_tiles(BX), AX
 	MOVQ AX, tiles-8(SP)
-	MOVQ amxTile_wideTile+wideTile_output+output_y(BX), AX
+	MOVQ wideTile_output+output_y(BX), AX
 	MOVQ AX, y-16(SP)
-	MOVQ amxTile_wideTile+wideTile_actView+actView_q(BX), DI
-	MOVQ amxTile_wideTile+wideTile_actView+actView_xs(BX), R9
-	MOVQ amxTile_wideTile+wideTile_actView+actView_corr(BX), R10
-	MOVQ amxTile_wideTile+wideTile_actView+actView_width(BX), R11
+	MOVQ wideTile_actView+actView_q(BX), DI
+	MOVQ wideTile_actView+actView_xs(BX), R9
+	MOVQ wideTile_actView+actView_corr(BX), R10
+	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
-	MOVQ amxTile_wideTile+wideTile_next(BX), R14
+	MOVQ wideTile_next(BX), R14
 	MOVQ $32, CX
 	MOVQ SP, DX
 	ADDQ $63, DX
 	ANDQ $~63, DX
 tile:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_blocks(BX), AX
-	MOVQ amxTile_wideTile+wideTile_w(BX), SI
-	MOVQ amxTile_wideTile+wideTile_scales(BX), R8
-	MOVQ amxTile_wideTile+wideTile_mins(BX), BX
+	MOVQ wideTile_blocks(BX), AX
+	MOVQ wideTile_w(BX), SI
+	MOVQ wideTile_scales(BX), R8
+	MOVQ wideTile_mins(BX), BX
 	MOVQ AX, R15
 	SHLQ $9, R15
 	ADDQ SI, R15
@@ -362,9 +362,9 @@ noMins1:
 	JNZ block
 store:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_output+output_ld(BX), SI
+	MOVQ wideTile_output+output_ld(BX), SI
 	SHLQ $2, SI
-	MOVQ amxTile_wideTile+wideTile_output+output_add(BX), AX
+	MOVQ wideTile_output+output_add(BX), AX
 	MOVQ y-16(SP), R8
 	TESTQ AX, AX
 	JZ store0
@@ -447,7 +447,7 @@ DATA wide8AMXT4Tiles<>+48(SB)/8, $0x0808040404040404
 DATA wide8AMXT4Tiles<>+56(SB)/8, $0x0000000000000000
 GLOBL wide8AMXT4Tiles<>(SB), RODATA|NOPTR, $64
 
-// func wide8AMXT4(c *amxTile)
+// func wide8AMXT4(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -462,28 +462,28 @@ TEXT ·wide8AMXT4(SB), 0, $1104-8
 	LEAQ wide8AMXT4Tiles<>(SB), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_tiles(BX), AX
+	MOVQ wideTile_tiles(BX), AX
 	MOVQ AX, tiles-8(SP)
-	MOVQ amxTile_wideTile+wideTile_output+output_y(BX), AX
+	MOVQ wideTile_output+output_y(BX), AX
 	MOVQ AX, y-16(SP)
-	MOVQ amxTile_wideTile+wideTile_actView+actView_q(BX), DI
-	MOVQ amxTile_wideTile+wideTile_actView+actView_xs(BX), R9
-	MOVQ amxTile_wideTile+wideTile_actView+actView_corr(BX), R10
-	MOVQ amxTile_wideTile+wideTile_actView+actView_width(BX), R11
+	MOVQ wideTile_actView+actView_q(BX), DI
+	MOVQ wideTile_actView+actView_xs(BX), R9
+	MOVQ wideTile_actView+actView_corr(BX), R10
+	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
-	MOVQ amxTile_wideTile+wideTile_next(BX), R14
+	MOVQ wideTile_next(BX), R14
 	MOVQ $32, CX
 	MOVQ SP, DX
 	ADDQ $63, DX
 	ANDQ $~63, DX
 tile:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_blocks(BX), AX
-	MOVQ amxTile_wideTile+wideTile_w(BX), SI
-	MOVQ amxTile_wideTile+wideTile_scales(BX), R8
-	MOVQ amxTile_wideTile+wideTile_mins(BX), BX
+	MOVQ wideTile_blocks(BX), AX
+	MOVQ wideTile_w(BX), SI
+	MOVQ wideTile_scales(BX), R8
+	MOVQ wideTile_mins(BX), BX
 	MOVQ AX, R15
 	SHLQ $9, R15
 	ADDQ SI, R15
@@ -681,9 +681,9 @@ noMins1:
 	JNZ block
 store:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_output+output_ld(BX), SI
+	MOVQ wideTile_output+output_ld(BX), SI
 	SHLQ $2, SI
-	MOVQ amxTile_wideTile+wideTile_output+output_add(BX), AX
+	MOVQ wideTile_output+output_add(BX), AX
 	MOVQ y-16(SP), R8
 	TESTQ AX, AX
 	JZ store0
@@ -734,7 +734,7 @@ DATA wide8AMXT2Tiles<>+48(SB)/8, $0x0808020202020202
 DATA wide8AMXT2Tiles<>+56(SB)/8, $0x0000000000000000
 GLOBL wide8AMXT2Tiles<>(SB), RODATA|NOPTR, $64
 
-// func wide8AMXT2(c *amxTile)
+// func wide8AMXT2(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -749,28 +749,28 @@ TEXT ·wide8AMXT2(SB), 0, $592-8
 	LEAQ wide8AMXT2Tiles<>(SB), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_tiles(BX), AX
+	MOVQ wideTile_tiles(BX), AX
 	MOVQ AX, tiles-8(SP)
-	MOVQ amxTile_wideTile+wideTile_output+output_y(BX), AX
+	MOVQ wideTile_output+output_y(BX), AX
 	MOVQ AX, y-16(SP)
-	MOVQ amxTile_wideTile+wideTile_actView+actView_q(BX), DI
-	MOVQ amxTile_wideTile+wideTile_actView+actView_xs(BX), R9
-	MOVQ amxTile_wideTile+wideTile_actView+actView_corr(BX), R10
-	MOVQ amxTile_wideTile+wideTile_actView+actView_width(BX), R11
+	MOVQ wideTile_actView+actView_q(BX), DI
+	MOVQ wideTile_actView+actView_xs(BX), R9
+	MOVQ wideTile_actView+actView_corr(BX), R10
+	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
-	MOVQ amxTile_wideTile+wideTile_next(BX), R14
+	MOVQ wideTile_next(BX), R14
 	MOVQ $32, CX
 	MOVQ SP, DX
 	ADDQ $63, DX
 	ANDQ $~63, DX
 tile:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_blocks(BX), AX
-	MOVQ amxTile_wideTile+wideTile_w(BX), SI
-	MOVQ amxTile_wideTile+wideTile_scales(BX), R8
-	MOVQ amxTile_wideTile+wideTile_mins(BX), BX
+	MOVQ wideTile_blocks(BX), AX
+	MOVQ wideTile_w(BX), SI
+	MOVQ wideTile_scales(BX), R8
+	MOVQ wideTile_mins(BX), BX
 	MOVQ AX, R15
 	SHLQ $9, R15
 	ADDQ SI, R15
@@ -912,9 +912,9 @@ noMins1:
 	JNZ block
 store:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_output+output_ld(BX), SI
+	MOVQ wideTile_output+output_ld(BX), SI
 	SHLQ $2, SI
-	MOVQ amxTile_wideTile+wideTile_output+output_add(BX), AX
+	MOVQ wideTile_output+output_add(BX), AX
 	MOVQ y-16(SP), R8
 	TESTQ AX, AX
 	JZ store0
@@ -949,7 +949,7 @@ DATA wide8AMXT1Tiles<>+48(SB)/8, $0x0808010101010101
 DATA wide8AMXT1Tiles<>+56(SB)/8, $0x0000000000000000
 GLOBL wide8AMXT1Tiles<>(SB), RODATA|NOPTR, $64
 
-// func wide8AMXT1(c *amxTile)
+// func wide8AMXT1(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -964,28 +964,28 @@ TEXT ·wide8AMXT1(SB), 0, $336-8
 	LEAQ wide8AMXT1Tiles<>(SB), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_tiles(BX), AX
+	MOVQ wideTile_tiles(BX), AX
 	MOVQ AX, tiles-8(SP)
-	MOVQ amxTile_wideTile+wideTile_output+output_y(BX), AX
+	MOVQ wideTile_output+output_y(BX), AX
 	MOVQ AX, y-16(SP)
-	MOVQ amxTile_wideTile+wideTile_actView+actView_q(BX), DI
-	MOVQ amxTile_wideTile+wideTile_actView+actView_xs(BX), R9
-	MOVQ amxTile_wideTile+wideTile_actView+actView_corr(BX), R10
-	MOVQ amxTile_wideTile+wideTile_actView+actView_width(BX), R11
+	MOVQ wideTile_actView+actView_q(BX), DI
+	MOVQ wideTile_actView+actView_xs(BX), R9
+	MOVQ wideTile_actView+actView_corr(BX), R10
+	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
-	MOVQ amxTile_wideTile+wideTile_next(BX), R14
+	MOVQ wideTile_next(BX), R14
 	MOVQ $32, CX
 	MOVQ SP, DX
 	ADDQ $63, DX
 	ANDQ $~63, DX
 tile:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_blocks(BX), AX
-	MOVQ amxTile_wideTile+wideTile_w(BX), SI
-	MOVQ amxTile_wideTile+wideTile_scales(BX), R8
-	MOVQ amxTile_wideTile+wideTile_mins(BX), BX
+	MOVQ wideTile_blocks(BX), AX
+	MOVQ wideTile_w(BX), SI
+	MOVQ wideTile_scales(BX), R8
+	MOVQ wideTile_mins(BX), BX
 	MOVQ AX, R15
 	SHLQ $9, R15
 	ADDQ SI, R15
@@ -1099,9 +1099,9 @@ noMins1:
 	JNZ block
 store:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_output+output_ld(BX), SI
+	MOVQ wideTile_output+output_ld(BX), SI
 	SHLQ $2, SI
-	MOVQ amxTile_wideTile+wideTile_output+output_add(BX), AX
+	MOVQ wideTile_output+output_add(BX), AX
 	MOVQ y-16(SP), R8
 	TESTQ AX, AX
 	JZ store0
@@ -1128,7 +1128,7 @@ DATA wide8ShortAMXT8Tiles<>+48(SB)/8, $0x0404080808080808
 DATA wide8ShortAMXT8Tiles<>+56(SB)/8, $0x0000000000000000
 GLOBL wide8ShortAMXT8Tiles<>(SB), RODATA|NOPTR, $64
 
-// func wide8ShortAMXT8(c *amxTile)
+// func wide8ShortAMXT8(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -1143,28 +1143,28 @@ TEXT ·wide8ShortAMXT8(SB), 0, $4176-8
 	LEAQ wide8ShortAMXT8Tiles<>(SB), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_tiles(BX), AX
+	MOVQ wideTile_tiles(BX), AX
 	MOVQ AX, tiles-8(SP)
-	MOVQ amxTile_wideTile+wideTile_output+output_y(BX), AX
+	MOVQ wideTile_output+output_y(BX), AX
 	MOVQ AX, y-16(SP)
-	MOVQ amxTile_wideTile+wideTile_actView+actView_q(BX), DI
-	MOVQ amxTile_wideTile+wideTile_actView+actView_xs(BX), R9
-	MOVQ amxTile_wideTile+wideTile_actView+actView_corr(BX), R10
-	MOVQ amxTile_wideTile+wideTile_actView+actView_width(BX), R11
+	MOVQ wideTile_actView+actView_q(BX), DI
+	MOVQ wideTile_actView+actView_xs(BX), R9
+	MOVQ wideTile_actView+actView_corr(BX), R10
+	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
-	MOVQ amxTile_wideTile+wideTile_next(BX), R14
+	MOVQ wideTile_next(BX), R14
 	MOVQ $32, CX
 	MOVQ SP, DX
 	ADDQ $63, DX
 	ANDQ $~63, DX
 tile:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_blocks(BX), AX
-	MOVQ amxTile_wideTile+wideTile_w(BX), SI
-	MOVQ amxTile_wideTile+wideTile_scales(BX), R8
-	MOVQ amxTile_wideTile+wideTile_mins(BX), BX
+	MOVQ wideTile_blocks(BX), AX
+	MOVQ wideTile_w(BX), SI
+	MOVQ wideTile_scales(BX), R8
+	MOVQ wideTile_mins(BX), BX
 	MOVQ AX, R15
 	SHLQ $9, R15
 	ADDQ SI, R15
@@ -1493,9 +1493,9 @@ rest1:
 	JNZ block
 store:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_output+output_ld(BX), SI
+	MOVQ wideTile_output+output_ld(BX), SI
 	SHLQ $2, SI
-	MOVQ amxTile_wideTile+wideTile_output+output_add(BX), AX
+	MOVQ wideTile_output+output_add(BX), AX
 	MOVQ y-16(SP), R8
 	TESTQ AX, AX
 	JZ store0
@@ -1578,7 +1578,7 @@ DATA wide8ShortAMXT4Tiles<>+48(SB)/8, $0x0404040404040404
 DATA wide8ShortAMXT4Tiles<>+56(SB)/8, $0x0000000000000000
 GLOBL wide8ShortAMXT4Tiles<>(SB), RODATA|NOPTR, $64
 
-// func wide8ShortAMXT4(c *amxTile)
+// func wide8ShortAMXT4(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -1593,28 +1593,28 @@ TEXT ·wide8ShortAMXT4(SB), 0, $2128-8
 	LEAQ wide8ShortAMXT4Tiles<>(SB), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_tiles(BX), AX
+	MOVQ wideTile_tiles(BX), AX
 	MOVQ AX, tiles-8(SP)
-	MOVQ amxTile_wideTile+wideTile_output+output_y(BX), AX
+	MOVQ wideTile_output+output_y(BX), AX
 	MOVQ AX, y-16(SP)
-	MOVQ amxTile_wideTile+wideTile_actView+actView_q(BX), DI
-	MOVQ amxTile_wideTile+wideTile_actView+actView_xs(BX), R9
-	MOVQ amxTile_wideTile+wideTile_actView+actView_corr(BX), R10
-	MOVQ amxTile_wideTile+wideTile_actView+actView_width(BX), R11
+	MOVQ wideTile_actView+actView_q(BX), DI
+	MOVQ wideTile_actView+actView_xs(BX), R9
+	MOVQ wideTile_actView+actView_corr(BX), R10
+	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
-	MOVQ amxTile_wideTile+wideTile_next(BX), R14
+	MOVQ wideTile_next(BX), R14
 	MOVQ $32, CX
 	MOVQ SP, DX
 	ADDQ $63, DX
 	ANDQ $~63, DX
 tile:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_blocks(BX), AX
-	MOVQ amxTile_wideTile+wideTile_w(BX), SI
-	MOVQ amxTile_wideTile+wideTile_scales(BX), R8
-	MOVQ amxTile_wideTile+wideTile_mins(BX), BX
+	MOVQ wideTile_blocks(BX), AX
+	MOVQ wideTile_w(BX), SI
+	MOVQ wideTile_scales(BX), R8
+	MOVQ wideTile_mins(BX), BX
 	MOVQ AX, R15
 	SHLQ $9, R15
 	ADDQ SI, R15
@@ -1831,9 +1831,9 @@ rest1:
 	JNZ block
 store:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_output+output_ld(BX), SI
+	MOVQ wideTile_output+output_ld(BX), SI
 	SHLQ $2, SI
-	MOVQ amxTile_wideTile+wideTile_output+output_add(BX), AX
+	MOVQ wideTile_output+output_add(BX), AX
 	MOVQ y-16(SP), R8
 	TESTQ AX, AX
 	JZ store0
@@ -1884,7 +1884,7 @@ DATA wide8ShortAMXT2Tiles<>+48(SB)/8, $0x0404020202020202
 DATA wide8ShortAMXT2Tiles<>+56(SB)/8, $0x0000000000000000
 GLOBL wide8ShortAMXT2Tiles<>(SB), RODATA|NOPTR, $64
 
-// func wide8ShortAMXT2(c *amxTile)
+// func wide8ShortAMXT2(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -1899,28 +1899,28 @@ TEXT ·wide8ShortAMXT2(SB), 0, $1104-8
 	LEAQ wide8ShortAMXT2Tiles<>(SB), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_tiles(BX), AX
+	MOVQ wideTile_tiles(BX), AX
 	MOVQ AX, tiles-8(SP)
-	MOVQ amxTile_wideTile+wideTile_output+output_y(BX), AX
+	MOVQ wideTile_output+output_y(BX), AX
 	MOVQ AX, y-16(SP)
-	MOVQ amxTile_wideTile+wideTile_actView+actView_q(BX), DI
-	MOVQ amxTile_wideTile+wideTile_actView+actView_xs(BX), R9
-	MOVQ amxTile_wideTile+wideTile_actView+actView_corr(BX), R10
-	MOVQ amxTile_wideTile+wideTile_actView+actView_width(BX), R11
+	MOVQ wideTile_actView+actView_q(BX), DI
+	MOVQ wideTile_actView+actView_xs(BX), R9
+	MOVQ wideTile_actView+actView_corr(BX), R10
+	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
-	MOVQ amxTile_wideTile+wideTile_next(BX), R14
+	MOVQ wideTile_next(BX), R14
 	MOVQ $32, CX
 	MOVQ SP, DX
 	ADDQ $63, DX
 	ANDQ $~63, DX
 tile:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_blocks(BX), AX
-	MOVQ amxTile_wideTile+wideTile_w(BX), SI
-	MOVQ amxTile_wideTile+wideTile_scales(BX), R8
-	MOVQ amxTile_wideTile+wideTile_mins(BX), BX
+	MOVQ wideTile_blocks(BX), AX
+	MOVQ wideTile_w(BX), SI
+	MOVQ wideTile_scales(BX), R8
+	MOVQ wideTile_mins(BX), BX
 	MOVQ AX, R15
 	SHLQ $9, R15
 	ADDQ SI, R15
@@ -2081,9 +2081,9 @@ rest1:
 	JNZ block
 store:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_output+output_ld(BX), SI
+	MOVQ wideTile_output+output_ld(BX), SI
 	SHLQ $2, SI
-	MOVQ amxTile_wideTile+wideTile_output+output_add(BX), AX
+	MOVQ wideTile_output+output_add(BX), AX
 	MOVQ y-16(SP), R8
 	TESTQ AX, AX
 	JZ store0
@@ -2118,7 +2118,7 @@ DATA wide8ShortAMXT1Tiles<>+48(SB)/8, $0x0404010101010101
 DATA wide8ShortAMXT1Tiles<>+56(SB)/8, $0x0000000000000000
 GLOBL wide8ShortAMXT1Tiles<>(SB), RODATA|NOPTR, $64
 
-// func wide8ShortAMXT1(c *amxTile)
+// func wide8ShortAMXT1(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -2133,28 +2133,28 @@ TEXT ·wide8ShortAMXT1(SB), 0, $592-8
 	LEAQ wide8ShortAMXT1Tiles<>(SB), AX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0x00 // LDTILECFG (AX)
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_tiles(BX), AX
+	MOVQ wideTile_tiles(BX), AX
 	MOVQ AX, tiles-8(SP)
-	MOVQ amxTile_wideTile+wideTile_output+output_y(BX), AX
+	MOVQ wideTile_output+output_y(BX), AX
 	MOVQ AX, y-16(SP)
-	MOVQ amxTile_wideTile+wideTile_actView+actView_q(BX), DI
-	MOVQ amxTile_wideTile+wideTile_actView+actView_xs(BX), R9
-	MOVQ amxTile_wideTile+wideTile_actView+actView_corr(BX), R10
-	MOVQ amxTile_wideTile+wideTile_actView+actView_width(BX), R11
+	MOVQ wideTile_actView+actView_q(BX), DI
+	MOVQ wideTile_actView+actView_xs(BX), R9
+	MOVQ wideTile_actView+actView_corr(BX), R10
+	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
-	MOVQ amxTile_wideTile+wideTile_next(BX), R14
+	MOVQ wideTile_next(BX), R14
 	MOVQ $32, CX
 	MOVQ SP, DX
 	ADDQ $63, DX
 	ANDQ $~63, DX
 tile:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_blocks(BX), AX
-	MOVQ amxTile_wideTile+wideTile_w(BX), SI
-	MOVQ amxTile_wideTile+wideTile_scales(BX), R8
-	MOVQ amxTile_wideTile+wideTile_mins(BX), BX
+	MOVQ wideTile_blocks(BX), AX
+	MOVQ wideTile_w(BX), SI
+	MOVQ wideTile_scales(BX), R8
+	MOVQ wideTile_mins(BX), BX
 	MOVQ AX, R15
 	SHLQ $9, R15
 	ADDQ SI, R15
@@ -2287,9 +2287,9 @@ rest1:
 	JNZ block
 store:
 	MOVQ c+0(FP), BX
-	MOVQ amxTile_wideTile+wideTile_output+output_ld(BX), SI
+	MOVQ wideTile_output+output_ld(BX), SI
 	SHLQ $2, SI
-	MOVQ amxTile_wideTile+wideTile_output+output_add(BX), AX
+	MOVQ wideTile_output+output_add(BX), AX
 	MOVQ y-16(SP), R8
 	TESTQ AX, AX
 	JZ store0

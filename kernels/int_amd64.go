@@ -4,122 +4,169 @@
 
 package kernels
 
-// pair is added to the rows of two panels.
-const pair = 8
+// panelsCode is what panels, where there are several, count for in a kernel's
+// number beside its tokens.
+const panelsCode = 16
+
+const noKernel = "kernels: no such integer kernel"
 
 // short marks groups of half a block.
 const short = 16
 
-// runDirect computes rows tokens of c; form is the format, and short;
-// rows 1+pair is one token and two panels.
+// runDirect computes rows tokens of c, or one of several panels; form is the
+// format, and short.
 func runDirect(tier Tier, form, rows int, c *intTile) {
 	switch tier {
 	case AVX2:
-		switch form<<4 | rows {
-		case 8<<4 | 2:
+		switch form<<8 | rows {
+		case 8<<8 | 2:
 			mul8AVX2T2(c)
-		case 8<<4 | 1:
+		case 8<<8 | 1:
 			mul8AVX2T1(c)
-		case 8<<4 | 9:
+		case 8<<8 | 33:
 			mul8AVX2T1P2(c)
-		case 6<<4 | 2:
+		case 6<<8 | 2:
 			mul6AVX2T2(c)
-		case 6<<4 | 1:
+		case 6<<8 | 1:
 			mul6AVX2T1(c)
-		case 6<<4 | 9:
+		case 6<<8 | 33:
 			mul6AVX2T1P2(c)
-		case (6|short)<<4 | 2:
+		case (6|short)<<8 | 2:
 			mul6ShortAVX2T2(c)
-		case (6|short)<<4 | 1:
+		case (6|short)<<8 | 1:
 			mul6ShortAVX2T1(c)
-		case (6|short)<<4 | 9:
+		case (6|short)<<8 | 33:
 			mul6ShortAVX2T1P2(c)
-		case 5<<4 | 2:
+		case 5<<8 | 2:
 			mul5AVX2T2(c)
-		case 5<<4 | 1:
+		case 5<<8 | 1:
 			mul5AVX2T1(c)
-		case 5<<4 | 9:
+		case 5<<8 | 33:
 			mul5AVX2T1P2(c)
-		case 4<<4 | 2:
+		case 4<<8 | 2:
 			mul4AVX2T2(c)
-		case 4<<4 | 1:
+		case 4<<8 | 1:
 			mul4AVX2T1(c)
-		case 4<<4 | 9:
+		case 4<<8 | 33:
 			mul4AVX2T1P2(c)
-		case 3<<4 | 2:
+		case 3<<8 | 2:
 			mul3AVX2T2(c)
-		case 3<<4 | 1:
+		case 3<<8 | 1:
 			mul3AVX2T1(c)
-		case 3<<4 | 9:
+		case 3<<8 | 33:
 			mul3AVX2T1P2(c)
-		case 2<<4 | 2:
+		case 2<<8 | 2:
 			mul2AVX2T2(c)
-		case 2<<4 | 1:
+		case 2<<8 | 1:
 			mul2AVX2T1(c)
-		case 2<<4 | 9:
+		case 2<<8 | 33:
 			mul2AVX2T1P2(c)
+		default:
+			panic(noKernel)
 		}
 	case AVXVNNI:
-		switch form<<4 | rows {
-		case 8<<4 | 2:
+		switch form<<8 | rows {
+		case 8<<8 | 2:
 			mul8AVXVNNIT2(c)
-		case 8<<4 | 1:
+		case 8<<8 | 1:
 			mul8AVXVNNIT1(c)
-		case 6<<4 | 2:
+		case 6<<8 | 2:
 			mul6AVXVNNIT2(c)
-		case 6<<4 | 1:
+		case 6<<8 | 1:
 			mul6AVXVNNIT1(c)
-		case (6|short)<<4 | 2:
+		case (6|short)<<8 | 2:
 			mul6ShortAVXVNNIT2(c)
-		case (6|short)<<4 | 1:
+		case (6|short)<<8 | 1:
 			mul6ShortAVXVNNIT1(c)
-		case 5<<4 | 2:
+		case 5<<8 | 2:
 			mul5AVXVNNIT2(c)
-		case 5<<4 | 1:
+		case 5<<8 | 1:
 			mul5AVXVNNIT1(c)
-		case 4<<4 | 2:
+		case 4<<8 | 2:
 			mul4AVXVNNIT2(c)
-		case 4<<4 | 1:
+		case 4<<8 | 1:
 			mul4AVXVNNIT1(c)
-		case 3<<4 | 2:
+		case 3<<8 | 2:
 			mul3AVXVNNIT2(c)
-		case 3<<4 | 1:
+		case 3<<8 | 1:
 			mul3AVXVNNIT1(c)
-		case 2<<4 | 2:
+		case 2<<8 | 2:
 			mul2AVXVNNIT2(c)
-		case 2<<4 | 1:
+		case 2<<8 | 1:
 			mul2AVXVNNIT1(c)
+		default:
+			panic(noKernel)
 		}
 	case AVX512:
-		switch form<<4 | rows {
-		case 8<<4 | 2:
+		switch form<<8 | rows {
+		case 8<<8 | 8:
+			mul8AVX512T8(c)
+		case 8<<8 | 4:
+			mul8AVX512T4(c)
+		case 8<<8 | 2:
 			mul8AVX512T2(c)
-		case 8<<4 | 1:
+		case 8<<8 | 1:
 			mul8AVX512T1(c)
-		case 6<<4 | 2:
+		case 8<<8 | 65:
+			mul8AVX512T1P4(c)
+		case 6<<8 | 8:
+			mul6AVX512T8(c)
+		case 6<<8 | 4:
+			mul6AVX512T4(c)
+		case 6<<8 | 2:
 			mul6AVX512T2(c)
-		case 6<<4 | 1:
+		case 6<<8 | 1:
 			mul6AVX512T1(c)
-		case (6|short)<<4 | 2:
+		case 6<<8 | 65:
+			mul6AVX512T1P4(c)
+		case (6|short)<<8 | 2:
 			mul6ShortAVX512T2(c)
-		case (6|short)<<4 | 1:
+		case (6|short)<<8 | 1:
 			mul6ShortAVX512T1(c)
-		case 5<<4 | 2:
+		case (6|short)<<8 | 33:
+			mul6ShortAVX512T1P2(c)
+		case 5<<8 | 8:
+			mul5AVX512T8(c)
+		case 5<<8 | 4:
+			mul5AVX512T4(c)
+		case 5<<8 | 2:
 			mul5AVX512T2(c)
-		case 5<<4 | 1:
+		case 5<<8 | 1:
 			mul5AVX512T1(c)
-		case 4<<4 | 2:
+		case 5<<8 | 65:
+			mul5AVX512T1P4(c)
+		case 4<<8 | 8:
+			mul4AVX512T8(c)
+		case 4<<8 | 4:
+			mul4AVX512T4(c)
+		case 4<<8 | 2:
 			mul4AVX512T2(c)
-		case 4<<4 | 1:
+		case 4<<8 | 1:
 			mul4AVX512T1(c)
-		case 3<<4 | 2:
+		case 4<<8 | 65:
+			mul4AVX512T1P4(c)
+		case 3<<8 | 8:
+			mul3AVX512T8(c)
+		case 3<<8 | 4:
+			mul3AVX512T4(c)
+		case 3<<8 | 2:
 			mul3AVX512T2(c)
-		case 3<<4 | 1:
+		case 3<<8 | 1:
 			mul3AVX512T1(c)
-		case 2<<4 | 2:
+		case 3<<8 | 65:
+			mul3AVX512T1P4(c)
+		case 2<<8 | 8:
+			mul2AVX512T8(c)
+		case 2<<8 | 4:
+			mul2AVX512T4(c)
+		case 2<<8 | 2:
 			mul2AVX512T2(c)
-		case 2<<4 | 1:
+		case 2<<8 | 1:
 			mul2AVX512T1(c)
+		case 2<<8 | 65:
+			mul2AVX512T1P4(c)
+		default:
+			panic(noKernel)
 		}
 	}
 }
@@ -159,6 +206,8 @@ func runWide(tier Tier, form, rows int, c *wideTile) {
 			wide4AVX2T2(c)
 		case 4<<4 | 1:
 			wide4AVX2T1(c)
+		default:
+			panic(noKernel)
 		}
 	case AVXVNNI:
 		switch form<<4 | rows {
@@ -174,25 +223,17 @@ func runWide(tier Tier, form, rows int, c *wideTile) {
 			wide8ShortAVXVNNIT2(c)
 		case (8|short)<<4 | 1:
 			wide8ShortAVXVNNIT1(c)
+		default:
+			panic(noKernel)
 		}
 	case AVX512:
 		switch form<<4 | rows {
 		case 8<<4 | 8:
 			wide8AVX512T8(c)
-		case 8<<4 | 4:
-			wide8AVX512T4(c)
-		case 8<<4 | 2:
-			wide8AVX512T2(c)
-		case 8<<4 | 1:
-			wide8AVX512T1(c)
 		case (8|short)<<4 | 8:
 			wide8ShortAVX512T8(c)
-		case (8|short)<<4 | 4:
-			wide8ShortAVX512T4(c)
-		case (8|short)<<4 | 2:
-			wide8ShortAVX512T2(c)
-		case (8|short)<<4 | 1:
-			wide8ShortAVX512T1(c)
+		default:
+			panic(noKernel)
 		}
 	}
 }
@@ -214,6 +255,8 @@ func runExpand(tier Tier, f format, dst, src *uint8, blocks int) {
 			expand3AVX2(dst, src, blocks)
 		case 2:
 			expand2AVX2(dst, src, blocks)
+		default:
+			panic(noKernel)
 		}
 	case AVXVNNI:
 		switch f {
@@ -229,6 +272,8 @@ func runExpand(tier Tier, f format, dst, src *uint8, blocks int) {
 			expand3AVXVNNI(dst, src, blocks)
 		case 2:
 			expand2AVXVNNI(dst, src, blocks)
+		default:
+			panic(noKernel)
 		}
 	case AVX512:
 		switch f {
@@ -244,6 +289,8 @@ func runExpand(tier Tier, f format, dst, src *uint8, blocks int) {
 			expand3AVX512(dst, src, blocks)
 		case 2:
 			expand2AVX512(dst, src, blocks)
+		default:
+			panic(noKernel)
 		}
 	}
 }

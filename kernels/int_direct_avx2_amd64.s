@@ -9,8 +9,8 @@
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -25,8 +25,6 @@ TEXT ·mul8AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	VPCMPEQW Y14, Y14, Y14
 	VPSRLW $15, Y14, Y14
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -233,7 +231,7 @@ block:
 	VMULPS Y9, Y4, Y6
 	VFMADD231PS Y6, Y13, Y3
 	ADDQ $512, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -245,6 +243,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -271,8 +270,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -287,8 +286,6 @@ TEXT ·mul8AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	VPCMPEQW Y10, Y10, Y10
 	VPSRLW $15, Y10, Y10
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -411,7 +408,7 @@ block:
 	VMULPS Y7, Y2, Y4
 	VFMADD231PS Y4, Y9, Y1
 	ADDQ $512, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -423,6 +420,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -439,8 +437,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -455,8 +453,6 @@ TEXT ·mul8AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	VPCMPEQW Y12, Y12, Y12
 	VPSRLW $15, Y12, Y12
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -700,7 +696,7 @@ block:
 	VMULPS Y9, Y4, Y6
 	VFMADD231PS Y6, Y11, Y3
 	ADDQ $512, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -712,6 +708,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartY(BX), CX
@@ -738,8 +735,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -760,8 +757,6 @@ TEXT ·mul6AVX2T2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	VPCMPEQW Y14, Y14, Y14
 	VPSRLW $15, Y14, Y14
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -1008,7 +1003,7 @@ block:
 	VMULPS Y9, Y4, Y5
 	VFMADD231PS Y5, Y13, Y3
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1020,6 +1015,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -1046,8 +1042,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1068,8 +1064,6 @@ TEXT ·mul6AVX2T1(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	VPCMPEQW Y14, Y14, Y14
 	VPSRLW $15, Y14, Y14
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -1232,7 +1226,7 @@ block:
 	VMULPS Y9, Y2, Y4
 	VFMADD231PS Y4, Y13, Y1
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1244,6 +1238,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -1260,8 +1255,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1282,8 +1277,6 @@ TEXT ·mul6AVX2T1P2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	VPCMPEQW Y12, Y12, Y12
 	VPSRLW $15, Y12, Y12
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -1627,7 +1620,7 @@ block:
 	VMULPS Y9, Y4, Y5
 	VFMADD231PS Y5, Y11, Y3
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1639,6 +1632,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartY(BX), CX
@@ -1665,8 +1659,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1689,8 +1683,6 @@ TEXT ·mul6ShortAVX2T2(SB), NOSPLIT, $0-8
 	VPSRLW $15, Y14, Y14
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_half(BX), CX
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -1991,7 +1983,7 @@ block:
 	VMULPS Y9, Y4, Y5
 	VFMADD231PS Y5, Y13, Y3
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ R11, CX
@@ -2000,6 +1992,7 @@ block:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -2026,8 +2019,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2050,8 +2043,6 @@ TEXT ·mul6ShortAVX2T1(SB), NOSPLIT, $0-8
 	VPSRLW $15, Y14, Y14
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_half(BX), CX
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -2240,7 +2231,7 @@ block:
 	VMULPS Y9, Y2, Y4
 	VFMADD231PS Y4, Y13, Y1
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ R11, CX
@@ -2249,6 +2240,7 @@ block:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -2265,8 +2257,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2289,8 +2281,6 @@ TEXT ·mul6ShortAVX2T1P2(SB), NOSPLIT, $0-8
 	VPSRLW $15, Y12, Y12
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_half(BX), CX
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -2690,7 +2680,7 @@ block:
 	VMULPS Y9, Y4, Y5
 	VFMADD231PS Y5, Y11, Y3
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ R11, CX
@@ -2699,6 +2689,7 @@ block:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartY(BX), CX

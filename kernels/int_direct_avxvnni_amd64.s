@@ -9,8 +9,8 @@
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -26,8 +26,6 @@ TEXT ·mul8AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVL $0x80808080, CX
 	VMOVD CX, X9
 	VPBROADCASTD X9, Y9
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -35,10 +33,10 @@ TEXT ·mul8AVXVNNIT2(SB), NOSPLIT, $0-8
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 block:
-	VPXOR Y11, Y11, Y11
-	VPXOR Y12, Y12, Y12
-	VPXOR Y13, Y13, Y13
-	VPXOR Y14, Y14, Y14
+	VPBROADCASTD (R10), Y11
+	VMOVDQA Y11, Y13
+	VPBROADCASTD 4(R10), Y12
+	VMOVDQA Y12, Y14
 	VPXOR (SI), Y9, Y4
 	VPXOR 32(SI), Y9, Y5
 	VPBROADCASTD (DI), Y10
@@ -103,12 +101,6 @@ block:
 	VPBROADCASTD 60(DI), Y10
 	BYTE $0xc4; BYTE $0x42; BYTE $0x5d; BYTE $0x50; BYTE $0xe2 // VPDPBUSD Y10, Y4, Y12
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xf2 // VPDPBUSD Y10, Y5, Y14
-	VPBROADCASTD (R10), Y6
-	VPADDD Y6, Y11, Y11
-	VPADDD Y6, Y13, Y13
-	VPBROADCASTD 4(R10), Y6
-	VPADDD Y6, Y12, Y12
-	VPADDD Y6, Y14, Y14
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
 	VBROADCASTSS (R9), Y10
@@ -128,7 +120,7 @@ block:
 	VMULPS Y10, Y4, Y6
 	VFMADD231PS Y6, Y14, Y3
 	ADDQ $512, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -140,6 +132,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -166,8 +159,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -183,15 +176,13 @@ TEXT ·mul8AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVL $0x80808080, CX
 	VMOVD CX, X7
 	VPBROADCASTD X7, Y7
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
-	VPXOR Y9, Y9, Y9
-	VPXOR Y10, Y10, Y10
+	VPBROADCASTD (R10), Y9
+	VMOVDQA Y9, Y10
 	VPXOR (SI), Y7, Y2
 	VPXOR 32(SI), Y7, Y3
 	VPBROADCASTD (DI), Y8
@@ -232,9 +223,6 @@ block:
 	VPBROADCASTD 28(DI), Y8
 	BYTE $0xc4; BYTE $0x42; BYTE $0x6d; BYTE $0x50; BYTE $0xc8 // VPDPBUSD Y8, Y2, Y9
 	BYTE $0xc4; BYTE $0x42; BYTE $0x65; BYTE $0x50; BYTE $0xd0 // VPDPBUSD Y8, Y3, Y10
-	VPBROADCASTD (R10), Y4
-	VPADDD Y4, Y9, Y9
-	VPADDD Y4, Y10, Y10
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y9, Y9
 	VBROADCASTSS (R9), Y8
@@ -246,7 +234,7 @@ block:
 	VMULPS Y8, Y2, Y4
 	VFMADD231PS Y4, Y10, Y1
 	ADDQ $512, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -258,6 +246,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -274,8 +263,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -294,8 +283,6 @@ TEXT ·mul6AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVL $0x30303030, CX
 	VMOVD CX, X10
 	VPBROADCASTD X10, Y10
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -303,10 +290,12 @@ TEXT ·mul6AVXVNNIT2(SB), NOSPLIT, $0-8
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 block:
-	VPXOR Y12, Y12, Y12
-	VPXOR Y13, Y13, Y13
-	VPXOR Y14, Y14, Y14
-	VPXOR Y15, Y15, Y15
+	VPBROADCASTD (R10), Y12
+	VPSRAD $2, Y12, Y12
+	VMOVDQA Y12, Y14
+	VPBROADCASTD 4(R10), Y13
+	VPSRAD $2, Y13, Y13
+	VMOVDQA Y13, Y15
 	VMOVDQU (SI), Y4
 	VPSRLW $4, Y4, Y7
 	VPAND Y9, Y4, Y4
@@ -447,14 +436,6 @@ block:
 	VPBROADCASTD 60(DI), Y11
 	BYTE $0xc4; BYTE $0x42; BYTE $0x45; BYTE $0x50; BYTE $0xeb // VPDPBUSD Y11, Y7, Y13
 	BYTE $0xc4; BYTE $0x42; BYTE $0x3d; BYTE $0x50; BYTE $0xfb // VPDPBUSD Y11, Y8, Y15
-	VPBROADCASTD (R10), Y6
-	VPSRAD $2, Y6, Y6
-	VPADDD Y6, Y12, Y12
-	VPADDD Y6, Y14, Y14
-	VPBROADCASTD 4(R10), Y6
-	VPSRAD $2, Y6, Y6
-	VPADDD Y6, Y13, Y13
-	VPADDD Y6, Y15, Y15
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y12, Y12
 	VBROADCASTSS (R9), Y11
@@ -474,7 +455,7 @@ block:
 	VMULPS Y11, Y4, Y6
 	VFMADD231PS Y6, Y15, Y3
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -486,6 +467,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -512,8 +494,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -532,15 +514,14 @@ TEXT ·mul6AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVL $0x30303030, CX
 	VMOVD CX, X8
 	VPBROADCASTD X8, Y8
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
+	VPBROADCASTD (R10), Y10
+	VPSRAD $2, Y10, Y10
+	VMOVDQA Y10, Y11
 	VMOVDQU (SI), Y2
 	VPSRLW $4, Y2, Y5
 	VPAND Y7, Y2, Y2
@@ -657,10 +638,6 @@ block:
 	VPBROADCASTD 28(DI), Y9
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xd1 // VPDPBUSD Y9, Y5, Y10
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xd9 // VPDPBUSD Y9, Y6, Y11
-	VPBROADCASTD (R10), Y4
-	VPSRAD $2, Y4, Y4
-	VPADDD Y4, Y10, Y10
-	VPADDD Y4, Y11, Y11
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y10, Y10
 	VBROADCASTSS (R9), Y9
@@ -672,7 +649,7 @@ block:
 	VMULPS Y9, Y2, Y4
 	VFMADD231PS Y4, Y11, Y1
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -684,6 +661,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -700,8 +678,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -722,8 +700,6 @@ TEXT ·mul6ShortAVXVNNIT2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_half(BX), CX
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -960,7 +936,7 @@ block:
 	VMULPS Y9, Y4, Y5
 	VFMADD231PS Y5, Y13, Y3
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ R11, CX
@@ -969,6 +945,7 @@ block:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -995,8 +972,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1017,8 +994,6 @@ TEXT ·mul6ShortAVXVNNIT1(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_half(BX), CX
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -1175,7 +1150,7 @@ block:
 	VMULPS Y9, Y2, Y4
 	VFMADD231PS Y4, Y13, Y1
 	ADDQ $384, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ R11, CX
@@ -1184,6 +1159,7 @@ block:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX

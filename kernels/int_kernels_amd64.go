@@ -209,10 +209,25 @@ func expand3AVXVNNI(dst, src *uint8, blocks int)
 func expand2AVXVNNI(dst, src *uint8, blocks int)
 
 //go:noescape
+func mul8AVX512T8(c *intTile)
+
+//go:noescape
+func mul8AVX512T4(c *intTile)
+
+//go:noescape
 func mul8AVX512T2(c *intTile)
 
 //go:noescape
 func mul8AVX512T1(c *intTile)
+
+//go:noescape
+func mul8AVX512T1P4(c *intTile)
+
+//go:noescape
+func mul6AVX512T8(c *intTile)
+
+//go:noescape
+func mul6AVX512T4(c *intTile)
 
 //go:noescape
 func mul6AVX512T2(c *intTile)
@@ -221,10 +236,22 @@ func mul6AVX512T2(c *intTile)
 func mul6AVX512T1(c *intTile)
 
 //go:noescape
+func mul6AVX512T1P4(c *intTile)
+
+//go:noescape
 func mul6ShortAVX512T2(c *intTile)
 
 //go:noescape
 func mul6ShortAVX512T1(c *intTile)
+
+//go:noescape
+func mul6ShortAVX512T1P2(c *intTile)
+
+//go:noescape
+func mul5AVX512T8(c *intTile)
+
+//go:noescape
+func mul5AVX512T4(c *intTile)
 
 //go:noescape
 func mul5AVX512T2(c *intTile)
@@ -233,10 +260,28 @@ func mul5AVX512T2(c *intTile)
 func mul5AVX512T1(c *intTile)
 
 //go:noescape
+func mul5AVX512T1P4(c *intTile)
+
+//go:noescape
+func mul4AVX512T8(c *intTile)
+
+//go:noescape
+func mul4AVX512T4(c *intTile)
+
+//go:noescape
 func mul4AVX512T2(c *intTile)
 
 //go:noescape
 func mul4AVX512T1(c *intTile)
+
+//go:noescape
+func mul4AVX512T1P4(c *intTile)
+
+//go:noescape
+func mul3AVX512T8(c *intTile)
+
+//go:noescape
+func mul3AVX512T4(c *intTile)
 
 //go:noescape
 func mul3AVX512T2(c *intTile)
@@ -245,34 +290,28 @@ func mul3AVX512T2(c *intTile)
 func mul3AVX512T1(c *intTile)
 
 //go:noescape
+func mul3AVX512T1P4(c *intTile)
+
+//go:noescape
+func mul2AVX512T8(c *intTile)
+
+//go:noescape
+func mul2AVX512T4(c *intTile)
+
+//go:noescape
 func mul2AVX512T2(c *intTile)
 
 //go:noescape
 func mul2AVX512T1(c *intTile)
 
 //go:noescape
+func mul2AVX512T1P4(c *intTile)
+
+//go:noescape
 func wide8AVX512T8(c *wideTile)
 
 //go:noescape
-func wide8AVX512T4(c *wideTile)
-
-//go:noescape
-func wide8AVX512T2(c *wideTile)
-
-//go:noescape
-func wide8AVX512T1(c *wideTile)
-
-//go:noescape
 func wide8ShortAVX512T8(c *wideTile)
-
-//go:noescape
-func wide8ShortAVX512T4(c *wideTile)
-
-//go:noescape
-func wide8ShortAVX512T2(c *wideTile)
-
-//go:noescape
-func wide8ShortAVX512T1(c *wideTile)
 
 //go:noescape
 func expand8AVX512(dst, src *uint8, blocks int)

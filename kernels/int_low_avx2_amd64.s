@@ -9,8 +9,8 @@
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -31,8 +31,6 @@ TEXT ·mul5AVX2T2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	VPCMPEQW Y14, Y14, Y14
 	VPSRLW $15, Y14, Y14
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -273,7 +271,7 @@ block:
 	VMULPS Y9, Y4, Y5
 	VFMADD231PS Y5, Y13, Y3
 	ADDQ $320, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -285,6 +283,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -311,8 +310,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -333,8 +332,6 @@ TEXT ·mul5AVX2T1(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	VPCMPEQW Y14, Y14, Y14
 	VPSRLW $15, Y14, Y14
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -495,7 +492,7 @@ block:
 	VMULPS Y9, Y2, Y4
 	VFMADD231PS Y4, Y13, Y1
 	ADDQ $320, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -507,6 +504,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -523,8 +521,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -545,8 +543,6 @@ TEXT ·mul5AVX2T1P2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	VPCMPEQW Y12, Y12, Y12
 	VPSRLW $15, Y12, Y12
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -886,7 +882,7 @@ block:
 	VMULPS Y9, Y4, Y5
 	VFMADD231PS Y5, Y11, Y3
 	ADDQ $320, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -898,6 +894,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartY(BX), CX
@@ -924,8 +921,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -943,8 +940,6 @@ TEXT ·mul4AVX2T2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X9, Y9
 	VPCMPEQW Y15, Y15, Y15
 	VPSRLW $15, Y15, Y15
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -1112,7 +1107,7 @@ block:
 	VFNMADD231PS Y4, Y6, Y3
 noMins0:
 	ADDQ $256, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1127,6 +1122,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -1153,8 +1149,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1172,8 +1168,6 @@ TEXT ·mul4AVX2T1(SB), NOSPLIT, $0-8
 	VPBROADCASTD X7, Y7
 	VPCMPEQW Y11, Y11, Y11
 	VPSRLW $15, Y11, Y11
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -1278,7 +1272,7 @@ block:
 	VFNMADD231PS Y2, Y4, Y1
 noMins0:
 	ADDQ $256, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1293,6 +1287,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -1309,8 +1304,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1328,8 +1323,6 @@ TEXT ·mul4AVX2T1P2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X9, Y9
 	VPCMPEQW Y13, Y13, Y13
 	VPSRLW $15, Y13, Y13
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -1537,7 +1530,7 @@ noMins0:
 	VFNMADD231PS Y4, Y6, Y3
 noMins2:
 	ADDQ $256, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1552,6 +1545,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartY(BX), CX
@@ -1578,8 +1572,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1600,8 +1594,6 @@ TEXT ·mul3AVX2T2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	VPCMPEQW Y14, Y14, Y14
 	VPSRLW $15, Y14, Y14
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -1843,7 +1835,7 @@ block:
 	VFNMADD231PS Y4, Y6, Y3
 noMins0:
 	ADDQ $192, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1858,6 +1850,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -1884,8 +1877,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1906,8 +1899,6 @@ TEXT ·mul3AVX2T1(SB), NOSPLIT, $0-8
 	VPBROADCASTD X6, Y6
 	VPCMPEQW Y10, Y10, Y10
 	VPSRLW $15, Y10, Y10
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -2086,7 +2077,7 @@ block:
 	VFNMADD231PS Y2, Y4, Y1
 noMins0:
 	ADDQ $192, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -2101,6 +2092,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -2117,8 +2109,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2139,8 +2131,6 @@ TEXT ·mul3AVX2T1P2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X8, Y8
 	VPCMPEQW Y12, Y12, Y12
 	VPSRLW $15, Y12, Y12
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -2496,7 +2486,7 @@ noMins0:
 	VFNMADD231PS Y4, Y6, Y3
 noMins2:
 	ADDQ $192, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -2511,6 +2501,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartY(BX), CX
@@ -2537,8 +2528,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2556,8 +2547,6 @@ TEXT ·mul2AVX2T2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X7, Y7
 	VPCMPEQW Y13, Y13, Y13
 	VPSRLW $15, Y13, Y13
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -2737,7 +2726,7 @@ block:
 	VFNMADD231PS Y4, Y6, Y3
 noMins0:
 	ADDQ $128, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -2752,6 +2741,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -2778,8 +2768,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2797,8 +2787,6 @@ TEXT ·mul2AVX2T1(SB), NOSPLIT, $0-8
 	VPBROADCASTD X5, Y5
 	VPCMPEQW Y9, Y9, Y9
 	VPSRLW $15, Y9, Y9
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -2915,7 +2903,7 @@ block:
 	VFNMADD231PS Y2, Y4, Y1
 noMins0:
 	ADDQ $128, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -2930,6 +2918,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -2946,8 +2935,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2965,8 +2954,6 @@ TEXT ·mul2AVX2T1P2(SB), NOSPLIT, $0-8
 	VPBROADCASTD X9, Y9
 	VPCMPEQW Y15, Y15, Y15
 	VPSRLW $15, Y15, Y15
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -3180,7 +3167,7 @@ block:
 	VFNMADD231PS Y4, Y8, Y3
 noMins0:
 	ADDQ $128, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -3195,6 +3182,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartY(BX), CX

@@ -9,8 +9,8 @@
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -29,8 +29,6 @@ TEXT ·mul5AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVL $0x10101010, CX
 	VMOVD CX, X10
 	VPBROADCASTD X10, Y10
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -38,10 +36,12 @@ TEXT ·mul5AVXVNNIT2(SB), NOSPLIT, $0-8
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 block:
-	VPXOR Y12, Y12, Y12
-	VPXOR Y13, Y13, Y13
-	VPXOR Y14, Y14, Y14
-	VPXOR Y15, Y15, Y15
+	VPBROADCASTD (R10), Y12
+	VPSRAD $3, Y12, Y12
+	VMOVDQA Y12, Y14
+	VPBROADCASTD 4(R10), Y13
+	VPSRAD $3, Y13, Y13
+	VMOVDQA Y13, Y15
 	VMOVDQU (SI), Y4
 	VPSRLW $4, Y4, Y7
 	VPAND Y9, Y4, Y4
@@ -184,14 +184,6 @@ block:
 	VPBROADCASTD 60(DI), Y11
 	BYTE $0xc4; BYTE $0x42; BYTE $0x45; BYTE $0x50; BYTE $0xeb // VPDPBUSD Y11, Y7, Y13
 	BYTE $0xc4; BYTE $0x42; BYTE $0x3d; BYTE $0x50; BYTE $0xfb // VPDPBUSD Y11, Y8, Y15
-	VPBROADCASTD (R10), Y6
-	VPSRAD $3, Y6, Y6
-	VPADDD Y6, Y12, Y12
-	VPADDD Y6, Y14, Y14
-	VPBROADCASTD 4(R10), Y6
-	VPSRAD $3, Y6, Y6
-	VPADDD Y6, Y13, Y13
-	VPADDD Y6, Y15, Y15
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y12, Y12
 	VBROADCASTSS (R9), Y11
@@ -211,7 +203,7 @@ block:
 	VMULPS Y11, Y4, Y6
 	VFMADD231PS Y6, Y15, Y3
 	ADDQ $320, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -223,6 +215,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -249,8 +242,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -269,15 +262,14 @@ TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVL $0x10101010, CX
 	VMOVD CX, X8
 	VPBROADCASTD X8, Y8
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
+	VPBROADCASTD (R10), Y10
+	VPSRAD $3, Y10, Y10
+	VMOVDQA Y10, Y11
 	VMOVDQU (SI), Y2
 	VPSRLW $4, Y2, Y5
 	VPAND Y7, Y2, Y2
@@ -396,10 +388,6 @@ block:
 	VPBROADCASTD 28(DI), Y9
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xd1 // VPDPBUSD Y9, Y5, Y10
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xd9 // VPDPBUSD Y9, Y6, Y11
-	VPBROADCASTD (R10), Y4
-	VPSRAD $3, Y4, Y4
-	VPADDD Y4, Y10, Y10
-	VPADDD Y4, Y11, Y11
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y10, Y10
 	VBROADCASTSS (R9), Y9
@@ -411,7 +399,7 @@ block:
 	VMULPS Y9, Y2, Y4
 	VFMADD231PS Y4, Y11, Y1
 	ADDQ $320, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -423,6 +411,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -439,8 +428,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -456,8 +445,6 @@ TEXT ·mul4AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVL $0x0f0f0f0f, CX
 	VMOVD CX, X9
 	VPBROADCASTD X9, Y9
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -465,10 +452,12 @@ TEXT ·mul4AVXVNNIT2(SB), NOSPLIT, $0-8
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 block:
-	VPXOR Y11, Y11, Y11
-	VPXOR Y12, Y12, Y12
-	VPXOR Y13, Y13, Y13
-	VPXOR Y14, Y14, Y14
+	VPBROADCASTD (R10), Y11
+	VPSRAD $4, Y11, Y11
+	VMOVDQA Y11, Y13
+	VPBROADCASTD 4(R10), Y12
+	VPSRAD $4, Y12, Y12
+	VMOVDQA Y12, Y14
 	VMOVDQU (SI), Y4
 	VPSRLW $4, Y4, Y7
 	VPAND Y9, Y4, Y4
@@ -549,14 +538,6 @@ block:
 	VPBROADCASTD 60(DI), Y10
 	BYTE $0xc4; BYTE $0x42; BYTE $0x45; BYTE $0x50; BYTE $0xe2 // VPDPBUSD Y10, Y7, Y12
 	BYTE $0xc4; BYTE $0x42; BYTE $0x3d; BYTE $0x50; BYTE $0xf2 // VPDPBUSD Y10, Y8, Y14
-	VPBROADCASTD (R10), Y6
-	VPSRAD $4, Y6, Y6
-	VPADDD Y6, Y11, Y11
-	VPADDD Y6, Y13, Y13
-	VPBROADCASTD 4(R10), Y6
-	VPSRAD $4, Y6, Y6
-	VPADDD Y6, Y12, Y12
-	VPADDD Y6, Y14, Y14
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
 	VBROADCASTSS (R9), Y10
@@ -597,7 +578,7 @@ block:
 	VFNMADD231PS Y4, Y6, Y3
 noMins0:
 	ADDQ $256, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -612,6 +593,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -638,8 +620,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -655,15 +637,14 @@ TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVL $0x0f0f0f0f, CX
 	VMOVD CX, X7
 	VPBROADCASTD X7, Y7
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
-	VPXOR Y9, Y9, Y9
-	VPXOR Y10, Y10, Y10
+	VPBROADCASTD (R10), Y9
+	VPSRAD $4, Y9, Y9
+	VMOVDQA Y9, Y10
 	VMOVDQU (SI), Y2
 	VPSRLW $4, Y2, Y5
 	VPAND Y7, Y2, Y2
@@ -720,10 +701,6 @@ block:
 	VPBROADCASTD 28(DI), Y8
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xc8 // VPDPBUSD Y8, Y5, Y9
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xd0 // VPDPBUSD Y8, Y6, Y10
-	VPBROADCASTD (R10), Y4
-	VPSRAD $4, Y4, Y4
-	VPADDD Y4, Y9, Y9
-	VPADDD Y4, Y10, Y10
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y9, Y9
 	VBROADCASTSS (R9), Y8
@@ -747,7 +724,7 @@ block:
 	VFNMADD231PS Y2, Y4, Y1
 noMins0:
 	ADDQ $256, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -762,6 +739,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -778,8 +756,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -798,8 +776,6 @@ TEXT ·mul3AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVL $0x04040404, CX
 	VMOVD CX, X8
 	VPBROADCASTD X8, Y8
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -807,10 +783,12 @@ TEXT ·mul3AVXVNNIT2(SB), NOSPLIT, $0-8
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 block:
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
-	VPXOR Y12, Y12, Y12
-	VPXOR Y13, Y13, Y13
+	VPBROADCASTD (R10), Y10
+	VPSRAD $5, Y10, Y10
+	VMOVDQA Y10, Y12
+	VPBROADCASTD 4(R10), Y11
+	VPSRAD $5, Y11, Y11
+	VMOVDQA Y11, Y13
 	VMOVDQU (SI), Y4
 	VPAND Y7, Y4, Y4
 	VMOVDQU 128(SI), Y6
@@ -965,14 +943,6 @@ block:
 	VPBROADCASTD 60(DI), Y9
 	BYTE $0xc4; BYTE $0x42; BYTE $0x5d; BYTE $0x50; BYTE $0xd9 // VPDPBUSD Y9, Y4, Y11
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xe9 // VPDPBUSD Y9, Y5, Y13
-	VPBROADCASTD (R10), Y6
-	VPSRAD $5, Y6, Y6
-	VPADDD Y6, Y10, Y10
-	VPADDD Y6, Y12, Y12
-	VPBROADCASTD 4(R10), Y6
-	VPSRAD $5, Y6, Y6
-	VPADDD Y6, Y11, Y11
-	VPADDD Y6, Y13, Y13
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y10, Y10
 	VBROADCASTSS (R9), Y9
@@ -1013,7 +983,7 @@ block:
 	VFNMADD231PS Y4, Y6, Y3
 noMins0:
 	ADDQ $192, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1028,6 +998,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -1054,8 +1025,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1074,15 +1045,14 @@ TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVL $0x04040404, CX
 	VMOVD CX, X6
 	VPBROADCASTD X6, Y6
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
-	VPXOR Y8, Y8, Y8
-	VPXOR Y9, Y9, Y9
+	VPBROADCASTD (R10), Y8
+	VPSRAD $5, Y8, Y8
+	VMOVDQA Y8, Y9
 	VMOVDQU (SI), Y2
 	VPAND Y5, Y2, Y2
 	VMOVDQU 128(SI), Y4
@@ -1213,10 +1183,6 @@ block:
 	VPBROADCASTD 28(DI), Y7
 	BYTE $0xc4; BYTE $0x62; BYTE $0x6d; BYTE $0x50; BYTE $0xc7 // VPDPBUSD Y7, Y2, Y8
 	BYTE $0xc4; BYTE $0x62; BYTE $0x65; BYTE $0x50; BYTE $0xcf // VPDPBUSD Y7, Y3, Y9
-	VPBROADCASTD (R10), Y4
-	VPSRAD $5, Y4, Y4
-	VPADDD Y4, Y8, Y8
-	VPADDD Y4, Y9, Y9
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y8, Y8
 	VBROADCASTSS (R9), Y7
@@ -1240,7 +1206,7 @@ block:
 	VFNMADD231PS Y2, Y4, Y1
 noMins0:
 	ADDQ $192, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1255,6 +1221,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX
@@ -1271,8 +1238,8 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1288,8 +1255,6 @@ TEXT ·mul2AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVL $0x03030303, CX
 	VMOVD CX, X7
 	VPBROADCASTD X7, Y7
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
@@ -1297,10 +1262,12 @@ TEXT ·mul2AVXVNNIT2(SB), NOSPLIT, $0-8
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 block:
-	VPXOR Y9, Y9, Y9
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
-	VPXOR Y12, Y12, Y12
+	VPBROADCASTD (R10), Y9
+	VPSRAD $6, Y9, Y9
+	VMOVDQA Y9, Y11
+	VPBROADCASTD 4(R10), Y10
+	VPSRAD $6, Y10, Y10
+	VMOVDQA Y10, Y12
 	VMOVDQU (SI), Y4
 	VPAND Y7, Y4, Y4
 	VMOVDQU 32(SI), Y5
@@ -1393,14 +1360,6 @@ block:
 	VPBROADCASTD 60(DI), Y8
 	BYTE $0xc4; BYTE $0x42; BYTE $0x5d; BYTE $0x50; BYTE $0xd0 // VPDPBUSD Y8, Y4, Y10
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xe0 // VPDPBUSD Y8, Y5, Y12
-	VPBROADCASTD (R10), Y6
-	VPSRAD $6, Y6, Y6
-	VPADDD Y6, Y9, Y9
-	VPADDD Y6, Y11, Y11
-	VPBROADCASTD 4(R10), Y6
-	VPSRAD $6, Y6, Y6
-	VPADDD Y6, Y10, Y10
-	VPADDD Y6, Y12, Y12
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y9, Y9
 	VBROADCASTSS (R9), Y8
@@ -1441,7 +1400,7 @@ block:
 	VFNMADD231PS Y4, Y6, Y3
 noMins0:
 	ADDQ $128, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1456,6 +1415,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_ld(BX), CX
@@ -1482,8 +1442,8 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
-//	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it
-//	BX and DX distances of a second panel's weights and scales, at the end stride of y and y
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1499,15 +1459,14 @@ TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVL $0x03030303, CX
 	VMOVD CX, X5
 	VPBROADCASTD X5, Y5
-	MOVQ R11, R12
-	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
-	VPXOR Y7, Y7, Y7
-	VPXOR Y8, Y8, Y8
+	VPBROADCASTD (R10), Y7
+	VPSRAD $6, Y7, Y7
+	VMOVDQA Y7, Y8
 	VMOVDQU (SI), Y2
 	VPAND Y5, Y2, Y2
 	VMOVDQU 32(SI), Y3
@@ -1576,10 +1535,6 @@ block:
 	VPBROADCASTD 28(DI), Y6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x6d; BYTE $0x50; BYTE $0xfe // VPDPBUSD Y6, Y2, Y7
 	BYTE $0xc4; BYTE $0x62; BYTE $0x65; BYTE $0x50; BYTE $0xc6 // VPDPBUSD Y6, Y3, Y8
-	VPBROADCASTD (R10), Y4
-	VPSRAD $6, Y4, Y4
-	VPADDD Y4, Y7, Y7
-	VPADDD Y4, Y8, Y8
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y7, Y7
 	VBROADCASTSS (R9), Y6
@@ -1603,7 +1558,7 @@ block:
 	VFNMADD231PS Y2, Y4, Y1
 noMins0:
 	ADDQ $128, SI
-	ADDQ R12, DI
+	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
 	ADDQ R11, R10
 	DECQ R14
@@ -1618,6 +1573,7 @@ same:
 	JNZ block
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	SHLQ $2, CX
 	TESTQ AX, AX

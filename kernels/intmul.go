@@ -118,7 +118,7 @@ func MulAll(p *Pool, n int, outs ...Out) {
 // prepare brings activations to the form that the kernel reads.
 func (o *Out) prepare(n int) {
 	tier, m := Active(), o.M
-	if paired(tier, m.format) && n >= wideTokens(tier, m.format) {
+	if paired(tier, m.format) && n >= wideTokens(tier, m.format, m.group) {
 		o.A.pair()
 		if o.Rest != nil {
 			o.Rest.pair()

@@ -29,14 +29,16 @@ func (o *output) setAdd(add bool) {
 // intTile is the work of a kernel that reads a panel as it is stored.
 type intTile struct {
 	blocks      int
+	tiles       int // of 8 tokens, for kernels that take several
 	groupBlocks int // blocks per scale, 0: two scales a block
 	w           []uint8
 	scales      []uint16 // [groups][16]
 	mins        []uint16 // likewise, nil if there are none
+	next        *int8    // half a panel a tile is fetched from here for later
 	actView
 	output
 
-	apart       int // bytes to the weights of a second panel
+	apart       int // bytes to the weights of the next of several panels
 	apartScales int // bytes to its scales and minimums
 	apartY      int // values to its outputs
 }
@@ -46,17 +48,22 @@ type intTile struct {
 // block (every half block where groups are that short).
 type wideTile struct {
 	blocks int
+	tiles  int       // of 8 tokens, for kernels that take several
 	w      []uint8   // [blocks][8] words, of twice the size in paired form
 	scales []float32 // [blocks][16] or [blocks][2][16]
 	mins   []float32 // likewise, nil if there are none
-	next   *int8     // nextBytes a block are fetched from here for later
+	next   *int8     // nextBytes a block and tile are fetched from here for later
 	actView
 	output
 }
 
-// nextBytes is how much of the next panel one kernel call fetches a block: with
-// some calls of a few tokens each that is all of it, while they compute.
+// nextBytes is how much of the next panel a tile fetches a block: with some
+// tiles of a few tokens each that is all of it, while they compute.
 const nextBytes = 128
+
+// callBlocks is how many blocks one call may take, of all its tiles: some 50 µs,
+// since assembly cannot be preempted.
+const callBlocks = 2048
 
 // view returns the activations from token t on.
 func (a *Acts) view(t int) actView {
@@ -69,27 +76,29 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 	if tier == AMX {
 		lo, tier = m.mulPairs(o, n, lo, hi, s), AVX512
 	}
-	if n >= wideTokens(tier, m.format) {
+	if n >= wideTokens(tier, m.format, m.group) {
 		for p := lo; p < hi; p++ {
 			m.expandPanel(tier, p, s)
-			m.mulWide(tier, o, o.A, n, p, o.Add, m.nextPanel(p, hi), s)
+			t := m.mulWide(tier, o, o.A, n, p, o.Add, m.nextPanel(p, hi), s)
+			m.mulDirect(tier, o, o.A, t, n, p, o.Add, nil, s)
 			if o.Rest != nil {
-				m.mulWide(tier, o, o.Rest, n, p, true, nil, s)
+				t = m.mulWide(tier, o, o.Rest, n, p, true, nil, s)
+				m.mulDirect(tier, o, o.Rest, t, n, p, true, nil, s)
 			}
 		}
 		return
 	}
-	if n == 1 && pairsPanels(tier) {
-		half := (min(hi, m.rows/panelRows) - lo) / 2 // of the full ones
-		for p := range half {
-			m.mulPair(tier, o, lo+p, half, s)
+	if panels := streams(tier, m.group); n == 1 && panels > 1 {
+		apart := max(0, min(hi, m.rows/panelRows)-lo) / panels // of the full ones
+		for p := range apart {
+			m.mulApart(tier, o, lo+p, panels, apart, s)
 		}
-		lo += 2 * half
+		lo += panels * apart
 	}
 	for p := lo; p < hi; p++ {
-		m.mulDirect(tier, o, o.A, n, p, o.Add, s)
+		m.mulDirect(tier, o, o.A, 0, n, p, o.Add, m.nextPanel(p, hi), s)
 		if o.Rest != nil {
-			m.mulDirect(tier, o, o.Rest, n, p, true, s)
+			m.mulDirect(tier, o, o.Rest, 0, n, p, true, nil, s)
 		}
 	}
 }
@@ -104,62 +113,93 @@ func (m *IntMatrix) stored(p int) intTile {
 	return c
 }
 
-// mulPair computes one token of panels p and p+apart, both full.
-func (m *IntMatrix) mulPair(tier Tier, o *Out, p, apart int, s *scratch) {
+// mulApart computes one token of as many panels, all full, from p on, apart
+// panels from each to the next.
+func (m *IntMatrix) mulApart(tier Tier, o *Out, p, panels, apart int, s *scratch) {
 	c := &s.direct
 	*c = m.stored(p)
 	c.apart, c.apartScales, c.apartY = apart*m.panelBytes(), 2*apart*panelRows*m.slots, apart*panelRows
-	_ = m.panel(p + apart) // the kernel goes there by distance
-	c.y = o.Y[p*panelRows:][:(apart+1)*panelRows]
+	last := (panels - 1) * apart
+	_ = m.panel(p + last) // the kernel goes there by distance
+	c.y = o.Y[p*panelRows:][:(last+1)*panelRows]
 	c.setAdd(o.Add)
 	c.actView = o.A.view(0)
-	mulDirectPair(tier, m.format, c)
+	mulDirectPanels(tier, m.format, panels, c)
 	if o.Rest != nil {
 		c.setAdd(true)
 		c.actView = o.Rest.view(0)
-		mulDirectPair(tier, m.format, c)
+		mulDirectPanels(tier, m.format, panels, c)
 	}
 }
 
-func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, n, p int, add bool, s *scratch) {
+// mulDirect computes tokens [t, n) of panel p as it is stored, and fetches next.
+func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool, next []uint8, s *scratch) {
+	if t == n {
+		return
+	}
 	c := &s.direct
 	*c = m.stored(p)
 	c.setAdd(add)
-	for t := 0; t < n; {
-		rows := directRows(tier, m.format, min(n-t, actTile-t%actTile))
+	for t < n {
+		rows := directRows(tier, m.format, m.group, min(n-t, actTile-t%actTile))
 		c.actView = a.view(t)
-		edge := m.open(&c.output, o, t, p, rows, s)
+		c.next, next, c.tiles = c.fetch(next, m.panelBytes()/2, m.tiles(tier, t, n, p, rows))
+		count := c.tiles * rows // the kernel counts tiles down
+		edge := m.open(&c.output, o, t, p, count, s)
 		mulDirect(tier, m.format, rows, c)
 		if edge {
 			m.close(o, t, p, rows, s)
 		}
-		t += rows
+		t += count
 	}
 }
 
-func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next []uint8, s *scratch) {
+// mulWide computes the tokens that its kernels take of the expanded panel p,
+// fetches next and returns the first token that is left to mulDirect.
+func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next []uint8, s *scratch) (t int) {
 	c := &s.tile
 	*c = wideTile{blocks: m.blocks, w: s.w, scales: s.scales, mins: s.mins}
 	c.setAdd(add)
-	for t := 0; t < n; {
+	for t < n {
 		rows := wideRows(tier, m.format, min(n-t, actTile-t%actTile))
-		c.actView = a.view(t)
-		c.next = c.q // nothing to fetch: a line that is there already
-		if len(next) > 0 {
-			c.next = (*int8)(unsafe.Pointer(&next[0]))
-			next = next[min(len(next), m.blocks*nextBytes):]
+		if rows == 0 {
+			break
 		}
+		c.actView = a.view(t)
 		if paired(tier, m.format) {
 			_, at := a.tile(t)
 			c.q = &a.pairs[2*at*blockSize]
 		}
-		edge := m.open(&c.output, o, t, p, rows, s)
+		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(tier, t, n, p, rows))
+		count := c.tiles * rows // the kernel counts tiles down
+		edge := m.open(&c.output, o, t, p, count, s)
 		mulWide(tier, m.format, m.group, rows, c)
 		if edge {
 			m.close(o, t, p, rows, s)
 		}
-		t += rows
+		t += count
 	}
+	return t
+}
+
+// tiles is how many tiles the call that begins with token t may take: more than
+// one only where tiles and panel are full.
+func (m *IntMatrix) tiles(tier Tier, t, n, p, rows int) int {
+	if tier != AVX512 || rows < actTile || (p+1)*panelRows > m.rows {
+		return 1
+	}
+	return min((n-t)/actTile, max(1, callBlocks/m.blocks))
+}
+
+// fetch is where a call of some tiles fetches the next panel from, step bytes a
+// tile, what it leaves of that, and the tiles, of which none fetches beyond it.
+// With nothing to fetch it asks for lines that are needed anyway.
+func (v *actView) fetch(next []uint8, step, tiles int) (*int8, []uint8, int) {
+	if len(next) == 0 {
+		return v.q, nil, tiles
+	}
+	tiles = min(tiles, (len(next)+step-1)/step)
+	return (*int8)(unsafe.Pointer(&next[0])), next[min(len(next), tiles*step):], tiles
 }
 
 // nextPanel is the panel after p if it is below hi.

@@ -28,9 +28,12 @@ func interleave4(dst *float32, width int, src *float32, ld, n int) {
 }
 
 // wideTokens is the number of tokens from which on a panel is expanded first.
-func wideTokens(tier Tier, _ format) int {
-	if tier == Generic {
+func wideTokens(tier Tier, _ format, group int) int {
+	switch {
+	case tier == Generic:
 		return 1 << 30
+	case tier == AVX512 && group >= blockSize:
+		return 40 // its kernel of stored panels takes as many tokens
 	}
 	return 6 // unpacking costs as much as two tokens
 }
@@ -40,18 +43,21 @@ func expands(Tier, format) bool { return true }
 
 // directRows is the number of tokens, of those left in a tile, of the next call
 // of mulDirect.
-func directRows(tier Tier, _ format, left int) int {
-	if tier == Generic {
+func directRows(tier Tier, _ format, group, left int) int {
+	switch {
+	case tier == Generic:
 		return left
+	case tier == AVX512 && group >= blockSize && left >= 4:
+		return left &^ 3
 	}
 	return min(left, 2)
 }
 
-// wideRows is directRows for mulWide.
+// wideRows is directRows for mulWide; 0 leaves the rest to mulDirect.
 func wideRows(tier Tier, _ format, left int) int {
 	switch {
-	case tier == AVX512 && left >= 8:
-		return 8
+	case tier == AVX512:
+		return left &^ 7
 	case left >= 4:
 		return 4
 	}
@@ -77,12 +83,22 @@ func packPanel(f format, panel []uint8, q []int8, cols int) bool {
 	return false
 }
 
-// pairsPanels reports whether a single token takes panels by twos.
-func pairsPanels(tier Tier) bool { return tier == AVX2 }
+// streams is how many panels the kernel of one token takes that takes most.
+func streams(tier Tier, group int) int {
+	switch {
+	case tier == Generic:
+		return 1
+	case tier == AVX512 && group >= blockSize:
+		return 4
+	case tier == AVXVNNI:
+		return 1
+	}
+	return 2
+}
 
-// mulDirectPair computes one token of two panels.
-func mulDirectPair(tier Tier, f format, c *intTile) {
-	runDirect(tier, directForm(f, c), 1+pair, c)
+// mulDirectPanels computes one token of two or four panels.
+func mulDirectPanels(tier Tier, f format, panels int, c *intTile) {
+	runDirect(tier, directForm(f, c), 1+panels*panelsCode, c)
 }
 
 // wideForm is the bits of an expanded panel.

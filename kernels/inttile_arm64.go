@@ -20,7 +20,7 @@ var wideFrom = [...]struct{ bytes, nibbles, others int }{
 	I8MM:    {6, 5, 2},
 }
 
-func wideTokens(tier Tier, f format) int {
+func wideTokens(tier Tier, f format, _ int) int {
 	switch from := &wideFrom[tier]; f {
 	case 8:
 		return from.bytes
@@ -36,7 +36,7 @@ func expands(tier Tier, f format) bool { return f != 8 || tier == I8MM }
 
 // directRows is the number of tokens, of those left in a tile, of the next call
 // of mulDirect.
-func directRows(tier Tier, f format, left int) int {
+func directRows(tier Tier, f format, _, left int) int {
 	switch {
 	case tier == Generic:
 		return left

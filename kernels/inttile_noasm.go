@@ -4,13 +4,13 @@ package kernels
 
 // wideTokens is the number of tokens from which on a panel is expanded first:
 // plain Go gains nothing by it.
-func wideTokens(Tier, format) int { return 1 << 30 }
+func wideTokens(Tier, format, int) int { return 1 << 30 }
 
 func expands(Tier, format) bool { return false }
 
 // directRows is the number of tokens, of those left in a tile, of the next call
 // of mulDirect.
-func directRows(_ Tier, _ format, left int) int { return left }
+func directRows(_ Tier, _ format, _, left int) int { return left }
 
 func wideRows(_ Tier, _ format, left int) int { return left }
 

@@ -8,9 +8,9 @@ func pairBlocks([]int8, []int8) { panic("kernels: no kernel of this build reads 
 // packPanel packs 16 rows of whole blocks; false: that is left to plain Go.
 func packPanel(format, []uint8, []int8, int) bool { return false }
 
-// pairsPanels reports whether a single token takes panels by twos.
-func pairsPanels(Tier) bool { return false }
+// streams is how many panels the kernel of one token takes that takes most.
+func streams(Tier, int) int { return 1 }
 
-func mulDirectPair(Tier, format, *intTile) {
-	panic("kernels: no kernel of this build takes two panels")
+func mulDirectPanels(Tier, format, int, *intTile) {
+	panic("kernels: no kernel of this build takes several panels")
 }

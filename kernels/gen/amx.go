@@ -145,7 +145,7 @@ func (k amxKernel) write() {
 		[8]int{64, 64, 64, 64, inputs, inputs, 64, 64},
 		[8]int{k.tokens, k.tokens, k.tokens, k.tokens, k.tokens, k.tokens, inputs / 4, inputs / 4})
 	fmt.Fprintf(k, `
-// func %s(c *amxTile)
+// func %s(c *wideTile)
 //
 // The frame is too large for NOSPLIT. Nothing can stop the function once it has
 // configured the tiles: assembly is not preempted.
@@ -160,8 +160,8 @@ TEXT ·%s(SB), 0, $%d-8
 `, name, name, amxFrame+2*k.slotBytes())
 	k.tileOpen(name + "Tiles")
 	k.op("MOVQ", "c+0(FP)", "BX")
-	arg := func(field, r string) { k.op("MOVQ", "amxTile_wideTile+"+field+"(BX)", r) }
-	k.op("MOVQ", "amxTile_tiles(BX)", "AX")
+	arg := func(field, r string) { k.op("MOVQ", field+"(BX)", r) }
+	k.op("MOVQ", "wideTile_tiles(BX)", "AX")
 	k.op("MOVQ", "AX", "tiles-8(SP)")
 	arg("wideTile_output+output_y", "AX")
 	k.op("MOVQ", "AX", "y-16(SP)")
@@ -291,9 +291,9 @@ func (k amxKernel) minimums(skip string) {
 // store writes the results of a tile of tokens and goes on to the next one.
 func (k amxKernel) store() {
 	k.op("MOVQ", "c+0(FP)", "BX")
-	k.op("MOVQ", "amxTile_wideTile+wideTile_output+output_ld(BX)", "SI")
+	k.op("MOVQ", "wideTile_output+output_ld(BX)", "SI")
 	k.op("SHLQ", "$2", "SI")
-	k.op("MOVQ", "amxTile_wideTile+wideTile_output+output_add(BX)", "AX")
+	k.op("MOVQ", "wideTile_output+output_add(BX)", "AX")
 	k.op("MOVQ", "y-16(SP)", "R8")
 	for t := range k.tokens {
 		skip := fmt.Sprint("store", t)
@@ -364,14 +364,14 @@ func amxDispatch() []byte {
 	a.WriteString(notice + "package kernels\n")
 	forms := amxForms(a)
 	for _, k := range forms {
-		fmt.Fprintf(a, "\n//go:noescape\nfunc %s(c *amxTile)\n", k.name())
+		fmt.Fprintf(a, "\n//go:noescape\nfunc %s(c *wideTile)\n", k.name())
 	}
 	for _, bits := range amxExpandBits {
 		fmt.Fprintf(a, "\n//go:noescape\nfunc expand%dAMX(dst, src *uint8, blocks int)\n", bits)
 	}
 	a.WriteString("\nfunc probeInt8AMX(rounds int)\n")
 	a.WriteString("\n// runAMX computes rows tokens of every tile of c, with one scale or two a block.\n")
-	a.WriteString("func runAMX(scales, rows int, c *amxTile) {\n\tswitch scales<<4 | rows {\n")
+	a.WriteString("func runAMX(scales, rows int, c *wideTile) {\n\tswitch scales<<4 | rows {\n")
 	for _, k := range forms {
 		fmt.Fprintf(a, "\tcase %d<<4 | %d:\n\t\t%s(c)\n", k.parts, k.tokens, k.name())
 	}

@@ -191,6 +191,10 @@ func x86AttentionStep(a *asm, s isa, e element, k, rows int) {
 			base = "BX"
 		}
 		index := []string{"", "(R8*1)", "(R8*2)", "(R9*1)", "(R8*4)", "(R10*1)"}[r%6]
+		if vectors == 1 {
+			a.op("VFMADD231PS.BCST", mem(4*k, base)+index, weight(0), acc(r, 0))
+			continue
+		}
 		a.op("VBROADCASTSS", mem(4*k, base)+index, x(r))
 		for v := range vectors {
 			a.op("VFMADD231PS", x(r), weight(v), acc(r, v))

@@ -44,7 +44,7 @@ func x86Ints(s intISA) map[string][]byte {
 	small, large, expand := newAsm(), newAsm(), newAsm()
 	low := newAsm()
 	for _, f := range intFormats {
-		for _, shape := range directShapes(s) {
+		for _, shape := range directShapes(s, f) {
 			to := small
 			if f.bits < 6 {
 				to = low
@@ -108,6 +108,14 @@ func (g *intRegs) bitwise(op, b, a, dst string) {
 }
 
 func (g *intRegs) zero(r string) { g.bitwise("VPXOR", r, r, r) }
+
+func (g *intRegs) move(from, to string) {
+	if g.evex() {
+		g.op("VMOVDQA32", from, to)
+	} else {
+		g.op("VMOVDQA", from, to)
+	}
+}
 
 func (g *intRegs) load(m, r string) {
 	if g.evex() {
@@ -177,6 +185,20 @@ func (g *intRegs) intArgs(tile string, fields ...string) {
 		}
 		g.op("MOVQ", at+"(BX)", fields[i+1])
 	}
+}
+
+// nextTile begins a tile of 8 tokens: activations and outputs go on where the
+// last tile's end, the given fields begin again.
+func (g *intRegs) nextTile(tile string, fields ...string) {
+	g.label("tile")
+	g.intArgs(tile, fields...)
+}
+
+// loopTiles goes on to the next tile, if there is one.
+func (g *intRegs) loopTiles(tile string) {
+	g.op("MOVQ", "c+0(FP)", "BX")
+	g.op("DECQ", tile+"_tiles(BX)")
+	g.op("JNZ", "tile")
 }
 
 // correction loads offset times minus the block's sum to r: what the tile has

@@ -3,8 +3,8 @@ package main
 import "fmt"
 
 // quadSource yields the integers of quads of a block, unsigned, in a register for
-// each of side vectors of outputs, from vector from on. The block is at SI; that
-// of a second panel, whose vectors follow, lies BX bytes further.
+// each of side vectors of outputs, from vector from on. The block is at SI; those
+// of further panels, whose vectors follow, lie BX bytes apart.
 type quadSource struct {
 	*intRegs
 	f          intFormat
@@ -31,19 +31,12 @@ func newQuadSource(g *intRegs, f intFormat, side int) *quadSource {
 
 // weights is where the bytes of vector v lie that begin off bytes into its block.
 func (g *intRegs) weights(off, v int) string {
-	if v >= g.halves {
-		return mem(off+32*(v-g.halves), "SI") + "(BX*1)"
-	}
-	return mem(off+32*v, "SI")
+	return mem(off+32*(v%g.halves), "SI") + []string{"", "(BX*1)", "(BX*2)", "(R12*1)"}[v/g.halves]
 }
 
-// scales is the same for f16 scales or minimums at base, DX bytes further for a
-// second panel.
+// scales is the same for f16 scales or minimums at base.
 func (g *intRegs) scales(off, v int, base string) string {
-	if v >= g.halves {
-		return mem(off+16*(v-g.halves), base) + "(DX*1)"
-	}
-	return mem(off+16*v, base)
+	return mem(off+16*(v%g.halves), base) + []string{"", "(DX*1)", "(DX*2)", "(CX*1)"}[v/g.halves]
 }
 
 // plane loads bits of quad q from a plane that begins at word first: width bits
@@ -105,7 +98,7 @@ func (s *quadSource) masks() {
 	}
 }
 
-// direct is the kernel of a stored panel, or two, and one or two tokens. Bytes are
+// direct is the kernel of one, two or four stored panels and one or two tokens. Bytes are
 // signed: VNNI takes them plus 128, VPMADDUBSW as magnitudes with the sign
 // moved to the activations. Sums of 16 bits are widened before they could
 // overflow.
@@ -128,20 +121,23 @@ type directShape struct{ tokens, panels int }
 
 func (d directShape) name(s intISA, f intFormat) string {
 	name := fmt.Sprintf("mul%s%sT%d", f, s.suffix, d.tokens)
-	if d.panels == 2 {
-		name += "P2"
+	if d.panels > 1 {
+		name += fmt.Sprint("P", d.panels)
 	}
 	return name
 }
 
-// directShapes lists what an instruction set has. Two panels by turns are two
-// streams of memory, which Zen 3 reads a quarter faster than one.
-func directShapes(s intISA) []directShape {
-	shapes := []directShape{{2, 1}, {1, 1}}
-	if s.suffix == "AVX2" {
-		shapes = append(shapes, directShape{1, 2})
+// directShapes lists what an instruction set has. Panels by turns are streams of
+// memory of their own: Zen 3 reads two a quarter faster than one, Zen 4 two to
+// four a tenth faster than one with lines asked for in advance.
+func directShapes(s intISA, f intFormat) []directShape {
+	switch {
+	case !s.evex() && s.vnni:
+		return []directShape{{2, 1}, {1, 1}}
+	case !s.evex() || f.short:
+		return []directShape{{2, 1}, {1, 1}, {1, 2}}
 	}
-	return shapes
+	return []directShape{{8, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
 }
 
 // newDirect allots registers; fits is false if there are too few.
@@ -182,8 +178,8 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	}
 	a.fn(name, "(c *intTile)", 8,
 		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
-		"R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 blocks of a group, R14 blocks left in it",
-		"BX and DX distances of a second panel's weights and scales, at the end stride of y and y",
+		"R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch",
+		"BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride",
 		"first the results, then weights and masks, activations, sums of a block, ones")
 	d.intArgs("intTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10",
 		"width", "R11", "blocks", "AX", "groupBlocks", "R13")
@@ -199,23 +195,32 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	if f.short {
 		d.intArgs("intTile", "half", "CX")
 	}
-	d.op("MOVQ", "R11", "R12")
-	d.op("SHLQ", "$5", "R12")
 	d.op("SHLQ", "$2", "R11")
 	d.op("MOVQ", "R13", "R14")
-	if panels == 2 {
+	switch {
+	case tokens == 8:
+		d.intArgs("intTile", "y", "DX")
+	case panels > 1:
 		d.intArgs("intTile", "apartScales", "DX", "apart", "BX")
+	}
+	if panels == 4 {
+		d.op("LEAQ", "(BX)(BX*2)", "R12")
+		d.op("LEAQ", "(DX)(DX*2)", "CX")
+	}
+	if tokens == 8 {
+		d.intArgs("intTile", "next", "R12")
+		d.nextTile("intTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
+		d.op("MOVQ", "R13", "R14")
 	}
 	for _, r := range d.result {
 		d.zero(r)
 	}
 	a.label("block")
-	if s.evex() {
-		// Measured: a server core with 512 bits gains a tenth of memory's speed
-		// by it, Zen 3 loses some, whose own prefetchers follow the stream.
-		for off := 0; off < f.blockBytes(); off += 64 {
-			d.op("PREFETCHT0", mem(2048+off, "SI"))
+	if tokens == 8 { // two calls fetch the next panel while they compute
+		for off := 0; off < f.blockBytes()/2; off += 64 {
+			d.op("PREFETCHT0", mem(off, "R12"))
 		}
+		d.op("ADDQ", imm(f.blockBytes()/2), "R12")
 	}
 	for from := 0; from < panels*s.halves; from += d.side {
 		d.src.from = from
@@ -223,7 +228,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		d.scaleAll(from)
 	}
 	d.op("ADDQ", imm(f.blockBytes()), "SI")
-	d.op("ADDQ", "R12", "DI")
+	d.op("LEAQ", "(DI)(R11*8)", "DI")
 	d.op("ADDQ", "R11", "R9")
 	d.op("ADDQ", "R11", "R10")
 	if f.short {
@@ -243,25 +248,31 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	}
 	d.op("DECQ", "AX")
 	d.op("JNZ", "block")
-	d.intArgs("intTile", "add", "AX", "y", "DX")
-	if panels == 2 {
+	d.intArgs("intTile", "add", "AX")
+	if tokens < 8 {
+		d.intArgs("intTile", "y", "DX")
+	}
+	if panels > 1 {
 		d.intArgs("intTile", "apartY", "CX")
 	}
-	if tokens == 2 {
+	if tokens > 1 {
 		d.intArgs("intTile", "ld", "CX")
 	}
 	d.op("SHLQ", "$2", "CX")
 	turns := tokens * panels // one of them is 1
 	for t := range turns {
 		d.finish(fmt.Sprint("store", t), func(h int) string {
-			if panels == 2 {
+			if panels > 1 {
 				return d.result[t*s.halves+h]
 			}
 			return d.result[h*tokens+t]
 		})
-		if t+1 < turns {
+		if t+1 < turns || tokens == 8 {
 			d.op("ADDQ", "CX", "DX")
 		}
+	}
+	if tokens == 8 {
+		d.loopTiles("intTile")
 	}
 	ret(a)
 }
@@ -283,11 +294,7 @@ func (g *intRegs) finish(label string, result func(half int) string) {
 func (d *direct) products() {
 	x := func(t, q int) string { return mem(32*t+4*q, "DI") }
 	part := d.side * d.tokens
-	if d.narrow == nil || d.sum[0] != d.narrow[0] {
-		for _, r := range d.sum {
-			d.zero(r)
-		}
-	}
+	d.start()
 	for q := 0; d.bits == 8 && q < 8; q++ {
 		for h := range d.side {
 			m := d.weights(64*q, d.src.from+h)
@@ -299,6 +306,10 @@ func (d *direct) products() {
 			d.op("VPABSB", d.src.lo[h], d.src.hi[h])
 		}
 		for t := range d.tokens {
+			if d.evex() && d.side == 1 {
+				d.op("VPDPBUSD.BCST", x(t, q), d.src.lo[0], d.sum[t])
+				continue
+			}
 			d.op("VPBROADCASTD", x(t, q), d.x)
 			for h := range d.side {
 				sum := d.sum[h*d.tokens+t]
@@ -323,6 +334,10 @@ func (d *direct) products() {
 			sums = d.sum[part:]
 		}
 		for t := range d.tokens {
+			if d.evex() && d.side == 1 {
+				d.op("VPDPBUSD.BCST", x(t, q), w[0], sums[t])
+				continue
+			}
 			d.op("VPBROADCASTD", x(t, q), d.x)
 			for h := range d.side {
 				i := h*d.tokens + t
@@ -355,6 +370,27 @@ func (d *direct) products() {
 	})
 }
 
+// start sets the sums of a block: to the correction where VPDPBUSD adds to them.
+func (d *direct) start() {
+	if !d.corrects() {
+		if d.narrow == nil || d.sum[0] != d.narrow[0] {
+			for _, r := range d.sum {
+				d.zero(r)
+			}
+		}
+		return
+	}
+	for t := range d.tokens {
+		d.correction(mem(4*t, "R10"), d.bits, d.sum[t])
+		for h := 1; h < d.side; h++ {
+			d.move(d.sum[t], d.sum[h*d.tokens+t])
+		}
+	}
+}
+
+// corrects says that the sums start with the correction.
+func (d *direct) corrects() bool { return d.vnni && !d.short }
+
 // scaleAll adds the scaled sums of a block to the results.
 func (d *direct) scaleAll(from int) {
 	signed := d.bits == 8 && !d.vnni
@@ -368,7 +404,7 @@ func (d *direct) scaleAll(from int) {
 				d.op("VPSUBD", d.tmp, d.sum[part+i], d.sum[part+i])
 			}
 		}
-		if signed {
+		if signed || d.corrects() {
 			continue
 		}
 		d.correction(mem(4*t, "R10"), d.bits, d.tmp)
@@ -384,6 +420,11 @@ func (d *direct) scaleAll(from int) {
 			for t := range d.tokens {
 				sum, result := d.sum[p+h*d.tokens+t], d.result[(from+h)*d.tokens+t]
 				d.op("VCVTDQ2PS", sum, sum)
+				if d.evex() {
+					d.op("VMULPS.BCST", mem(4*t, "R9"), scale, d.tmp)
+					d.op("VFMADD231PS", d.tmp, sum, result)
+					continue
+				}
 				d.op("VBROADCASTSS", mem(4*t, "R9"), d.x)
 				d.op("VMULPS", d.x, scale, d.tmp)
 				d.op("VFMADD231PS", d.tmp, sum, result)

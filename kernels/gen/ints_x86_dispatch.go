@@ -8,7 +8,7 @@ func x86IntDeclarations() []byte {
 	a.WriteString(notice + "package kernels\n")
 	for _, s := range intISAs {
 		for _, f := range intFormats {
-			for _, shape := range directShapes(s) {
+			for _, shape := range directShapes(s, f) {
 				fmt.Fprintf(a, "\n//go:noescape\nfunc %s(c *intTile)\n", shape.name(s, f))
 			}
 		}
@@ -36,18 +36,19 @@ func x86IntDispatch() []byte {
 		}
 		return fmt.Sprint(f.bits)
 	}
-	a.WriteString("\n// pair is added to the rows of two panels.\nconst pair = 8\n")
+	a.WriteString("\n// panelsCode is what panels, where there are several, count for in a kernel's\n// number beside its tokens.\nconst panelsCode = 16\n")
+	a.WriteString("\nconst noKernel = \"kernels: no such integer kernel\"\n")
 	a.WriteString("\n// short marks groups of half a block.\nconst short = 16\n")
-	a.WriteString("\n// runDirect computes rows tokens of c; form is the format, and short;\n// rows 1+pair is one token and two panels.\n")
+	a.WriteString("\n// runDirect computes rows tokens of c, or one of several panels; form is the\n// format, and short.\n")
 	a.WriteString("func runDirect(tier Tier, form, rows int, c *intTile) {\n\tswitch tier {\n")
 	for _, s := range intISAs {
-		fmt.Fprintf(a, "\tcase %s:\n\t\tswitch form<<4 | rows {\n", s.suffix)
+		fmt.Fprintf(a, "\tcase %s:\n\t\tswitch form<<8 | rows {\n", s.suffix)
 		for _, f := range intFormats {
-			for _, shape := range directShapes(s) {
-				fmt.Fprintf(a, "\t\tcase %s<<4 | %d:\n\t\t\t%s(c)\n", key(f), shape.tokens+(shape.panels-1)*pairCode, shape.name(s, f))
+			for _, shape := range directShapes(s, f) {
+				fmt.Fprintf(a, "\t\tcase %s<<8 | %d:\n\t\t\t%s(c)\n", key(f), shape.code(), shape.name(s, f))
 			}
 		}
-		a.WriteString("\t\t}\n")
+		a.WriteString("\t\tdefault:\n\t\t\tpanic(noKernel)\n\t\t}\n")
 	}
 	a.WriteString("\t}\n}\n")
 	a.WriteString("\n// runWide computes rows tokens of c; form is the bits of the expanded panel, and short.\n")
@@ -59,7 +60,7 @@ func x86IntDispatch() []byte {
 				fmt.Fprintf(a, "\t\tcase %s<<4 | %d:\n\t\t\t%s(c)\n", key(w.intFormat), tokens, w.name(s, tokens))
 			}
 		}
-		a.WriteString("\t\t}\n")
+		a.WriteString("\t\tdefault:\n\t\t\tpanic(noKernel)\n\t\t}\n")
 	}
 	a.WriteString("\t}\n}\n")
 	a.WriteString("\n// runExpand turns blocks of src to bytes.\n")
@@ -69,14 +70,19 @@ func x86IntDispatch() []byte {
 		for _, bits := range expandBits {
 			fmt.Fprintf(a, "\t\tcase %d:\n\t\t\texpand%d%s(dst, src, blocks)\n", bits, bits, s.suffix)
 		}
-		a.WriteString("\t\t}\n")
+		a.WriteString("\t\tdefault:\n\t\t\tpanic(noKernel)\n\t\t}\n")
 	}
 	a.WriteString("\t}\n}\n")
 	return a.Bytes()
 }
 
-// pairCode is package kernels' pair.
-const pairCode = 8
+// code is the number of a kernel of that shape; 16 is package kernels' panelsCode.
+func (d directShape) code() int {
+	if d.panels > 1 {
+		return d.tokens + 16*d.panels
+	}
+	return d.tokens
+}
 
 // expandBits lists the formats of panels.
 var expandBits = []int{8, 6, 5, 4, 3, 2}

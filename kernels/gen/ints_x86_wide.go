@@ -41,7 +41,7 @@ func wideForms(s intISA) []wideForm {
 
 func wideTokens(s intISA) []int {
 	if s.evex() {
-		return []int{8, 4, 2, 1}
+		return []int{8} // of fewer the kernel that reads stored panels is as fast
 	}
 	return []int{4, 2, 1}
 }
@@ -129,10 +129,13 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 			g.op("VMOVUPS", g.x, mem(32*i, "R13"))
 		}
 	}
+	g.intArgs("wideTile", "next", "R14")
+	if s.evex() {
+		g.nextTile("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
+	}
 	for _, r := range g.result {
 		g.zero(r)
 	}
-	g.intArgs("wideTile", "next", "R14")
 	a.label("block")
 	g.op("PREFETCHT0", "(R14)")
 	g.op("PREFETCHT0", "64(R14)")
@@ -165,9 +168,12 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 			}
 		}
 		g.finish(fmt.Sprint("store", t), result)
-		if t+1 < tokens {
+		if t+1 < tokens || s.evex() {
 			g.op("ADDQ", "BX", "DX")
 		}
+	}
+	if s.evex() {
+		g.loopTiles("wideTile")
 	}
 	ret(a)
 }
