@@ -4,21 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
-
-// Rail is one supply that a meter counts.
-type Rail struct {
-	Name string
-	// InTotal says that the rail is a term of the meter's total. Rails that
-	// contain others, or are contained, are not.
-	InTotal bool
-}
 
 // Unavailable is why a machine has no energy sensor.
 type Unavailable struct {
@@ -52,7 +46,12 @@ type zone struct {
 	sum     uint64 // µJ since the meter was opened
 }
 
-const raplPrefix = "intel-rapl:"
+const (
+	raplSource = "rapl"
+	raplPrefix = "intel-rapl:"
+	// raplCycle is how often the processor updates its counters (SDM vol. 3B, 15.10.3).
+	raplCycle = time.Millisecond
+)
 
 // OpenRAPL finds the domains below root, which is "/" on a real machine. Where
 // no package domain can be read the error is an *Unavailable.
@@ -106,9 +105,9 @@ func railOf(dir, id string) (Rail, bool, error) {
 	parent, _, nested := strings.Cut(id, ":")
 	switch {
 	case !nested:
-		return Rail{Name: name, InTotal: strings.HasPrefix(name, "package")}, true, nil
+		return Rail{Name: name, InTotal: strings.HasPrefix(name, "package"), Counter: true}, true, nil
 	case name == "dram":
-		return Rail{Name: "dram-" + parent}, true, nil
+		return Rail{Name: "dram-" + parent, Counter: true}, true, nil
 	}
 	return Rail{}, false, nil
 }
@@ -134,28 +133,27 @@ func (z *zone) check(now uint64) error {
 	return nil
 }
 
-// Source names the sensor in records.
-func (r *RAPL) Source() string { return "rapl" }
-
-// Scope says what of the machine the total covers.
-func (r *RAPL) Scope() string { return "SoC-package" }
-
-// TotalRule says in words how the rails add up.
-func (r *RAPL) TotalRule() string { return "sum of the package domains" }
-
-// Rails lists the rails in the order of Read.
-func (r *RAPL) Rails() []Rail {
-	rails := make([]Rail, len(r.zones))
-	for i := range r.zones {
-		rails[i] = r.zones[i].rail
+// Describe lists the rails in the order of Read. Their budgets are empty: the
+// maker states no limits of error for these counters.
+func (r *RAPL) Describe() Description {
+	d := Description{
+		Source: raplSource, Scope: "SoC-package",
+		TotalRule: "sum of the package domains", Total: Total{Gain: 1},
+		Cycle: raplCycle,
 	}
-	return rails
+	for i := range r.zones {
+		d.Rails = append(d.Rails, r.zones[i].rail)
+	}
+	return d
 }
+
+// Close does nothing: the counters run on.
+func (r *RAPL) Close() error { return nil }
 
 // Read writes the joules since the meter was opened, a rail each, to dst. It
 // must be called before a counter turns over twice: at 100 W that takes over
 // 40 minutes.
-func (r *RAPL) Read(dst []float64) error {
+func (r *RAPL) Read(dst []Value) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(dst) != len(r.zones) {
@@ -172,7 +170,7 @@ func (r *RAPL) Read(dst []float64) error {
 		}
 		z.sum += elapsed(z.last, now, z.wrapsAt)
 		z.last = now
-		dst[i] = float64(z.sum) / 1e6
+		dst[i] = Value{Joules: float64(z.sum) / 1e6, Volts: math.NaN(), Amps: math.NaN()}
 	}
 	return nil
 }

@@ -52,8 +52,11 @@ func TestRAPLSumsPackagesOnlyAndSurvivesWrap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Rail{{"package-0", true}, {"dram-0", false}, {"package-1", true}, {"psys", false}}
-	if diff := cmp.Diff(want, r.Rails()); diff != "" {
+	want := []Rail{
+		{Name: "package-0", InTotal: true, Counter: true}, {Name: "dram-0", Counter: true},
+		{Name: "package-1", InTotal: true, Counter: true}, {Name: "psys", Counter: true},
+	}
+	if diff := cmp.Diff(want, r.Describe().Rails); diff != "" {
 		t.Fatalf("rails (-want +got):\n%s", diff)
 	}
 	for zone, energy := range map[string]string{"intel-rapl:0": "1000", "intel-rapl:1": "2000000"} {
@@ -61,16 +64,20 @@ func TestRAPLSumsPackagesOnlyAndSurvivesWrap(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := make([]float64, 4)
+	got := make([]Value, 4)
 	for range 2 { // a second reading of a still counter adds nothing
 		if err := r.Read(got); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff([]float64{1850e-6, 0, 2, 0}, got); diff != "" {
+	joules := make([]float64, len(got))
+	for i, v := range got {
+		joules[i] = v.Joules
+	}
+	if diff := cmp.Diff([]float64{1850e-6, 0, 2, 0}, joules); diff != "" {
 		t.Errorf("joules (-want +got):\n%s", diff)
 	}
-	if err := r.Read(make([]float64, 1)); err == nil {
+	if err := r.Read(make([]Value, 1)); err == nil {
 		t.Error("a short slice was accepted")
 	}
 }
@@ -105,7 +112,7 @@ func TestACounterBeyondItsRangeIsAnError(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, powercap, "intel-rapl:1/energy_uj"), []byte("262143328851"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Read(make([]float64, 4)); err == nil || !strings.Contains(err.Error(), "package-1") {
+	if err := r.Read(make([]Value, 4)); err == nil || !strings.Contains(err.Error(), "package-1") {
 		t.Errorf("reading: %v", err)
 	}
 }
@@ -119,7 +126,7 @@ func TestALostCounterIsNamed(t *testing.T) {
 	if err := os.Remove(filepath.Join(root, powercap, "intel-rapl:2/energy_uj")); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Read(make([]float64, 4)); err == nil || !strings.Contains(err.Error(), "psys") {
+	if err := r.Read(make([]Value, 4)); err == nil || !strings.Contains(err.Error(), "psys") {
 		t.Errorf("got %v", err)
 	}
 }

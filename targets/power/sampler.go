@@ -3,143 +3,169 @@ package power
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 )
 
-// Meter counts joules on its rails.
-type Meter interface {
-	Rails() []Rail
-	// Read writes joules since a fixed but arbitrary moment, a rail each.
-	Read(dst []float64) error
-}
-
-// Sampler polls a meter until it is stopped.
+// Sampler polls a meter until it is stopped. One goroutine on a thread of its
+// own takes all readings, so that its CPU time can be told.
 type Sampler struct {
-	meter  Meter
-	period time.Duration
-	stop   chan struct{}
-	done   chan struct{}
+	meter Meter
+	start time.Time // of the series' times
+	marks chan chan error
+	stop  chan struct{}
+	once  sync.Once
+	done  chan struct{}
 
-	mu    sync.Mutex
-	times []time.Time // monotonic
-	sums  []float64   // [reading][rail]
-	err   error       // the first
+	mu     sync.Mutex
+	series *Series
+	err    error // of the last reading
+	failed int
 }
 
-// StartSampler takes a first reading and polls every period from then on.
-func StartSampler(m Meter, period time.Duration) (*Sampler, error) {
-	if period <= 0 {
-		return nil, fmt.Errorf("sampling power: period %v: use more than 0", period)
+// PollPeriod is how often to poll a meter for windows of that length, of which
+// each is to have so many readings: at least every 50 ms, at most every 5 ms, and
+// slower sensors twice in a cycle, so that no reading of theirs is lost.
+func PollPeriod(d Description, window time.Duration, readings int) time.Duration {
+	const least, most = 5 * time.Millisecond, 50 * time.Millisecond
+	period := min(most, max(least, window/time.Duration(max(1, readings))))
+	switch {
+	case d.Cycle == 0:
+		return period
+	case d.Cycle > period, d.Averaged >= d.Cycle/2:
+		return max(least, d.Cycle/2)
 	}
-	s := &Sampler{meter: m, period: period, stop: make(chan struct{}), done: make(chan struct{})}
-	if err := s.Mark(); err != nil {
+	return period
+}
+
+// StartSampler takes a first reading and then one in every period, at a moment
+// drawn from seed: a strict rhythm would meet a load of the same rhythm always at
+// the same point.
+func StartSampler(m Meter, period time.Duration, seed uint64) (*Sampler, error) {
+	series, err := NewSeries(m.Describe(), period)
+	if err != nil {
 		return nil, err
 	}
-	go s.poll()
+	s := &Sampler{
+		meter: m, start: time.Now(), series: series,
+		marks: make(chan chan error), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	go s.poll(newRhythm(period, seed))
+	if err := s.Mark(); err != nil {
+		s.Stop() //nolint:errcheck // it is the same error
+		return nil, err
+	}
 	return s, nil
 }
 
-func (s *Sampler) poll() {
+// rhythm draws one moment in every period.
+type rhythm struct {
+	period time.Duration
+	rand   *rand.Rand
+	turn   time.Duration // number of the period
+}
+
+func newRhythm(period time.Duration, seed uint64) *rhythm {
+	return &rhythm{period: period, rand: rand.New(rand.NewPCG(seed, 0))}
+}
+
+// next is a moment in the first period that begins after now, or in the one
+// after the last.
+func (r *rhythm) next(now time.Duration) time.Duration {
+	r.turn = max(r.turn, now/r.period) + 1
+	return r.turn*r.period + time.Duration(r.rand.Int64N(int64(r.period)))
+}
+
+func (s *Sampler) poll(r *rhythm) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	defer close(s.done)
-	tick := time.NewTicker(s.period)
-	defer tick.Stop()
+	values := make([]Value, len(s.series.desc.Rails))
+	timer := time.NewTimer(r.next(0))
+	defer timer.Stop()
 	for {
 		select {
 		case <-s.stop:
 			return
-		case <-tick.C:
-			if s.Mark() != nil {
-				return
-			}
+		case reply := <-s.marks:
+			reply <- s.read(values)
+		case <-timer.C:
+			// An error is kept; the sensor may come back.
+			s.read(values) //nolint:errcheck
+			now := time.Since(s.start)
+			timer.Reset(r.next(now) - now)
 		}
 	}
 }
 
-// Mark takes a reading now. Windows that begin and end at a mark need no
-// interpolation.
-func (s *Sampler) Mark() error {
+// read takes one reading. It runs on the sampler's thread.
+func (s *Sampler) read(values []Value) error {
+	before := time.Since(s.start)
+	err := s.meter.Read(values)
+	at := (before + time.Since(s.start)) / 2
+	cpu := threadCPU()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := len(s.meter.Rails())
-	s.sums = slices.Grow(s.sums, n)
-	before := time.Now()
-	err := s.meter.Read(s.sums[len(s.sums) : len(s.sums)+n])
-	if err != nil {
-		s.err = errors.Join(s.err, fmt.Errorf("sampling power: %w", err))
-		return s.err
+	if n := len(s.series.at); err == nil && n > 0 {
+		at = max(at, s.series.at[n-1]+1)
 	}
-	s.sums = s.sums[:len(s.sums)+n]
-	s.times = append(s.times, before.Add(time.Since(before)/2))
-	return nil
+	if err == nil {
+		err = s.series.add(at, cpu, values)
+	}
+	if err != nil {
+		s.failed++
+		err = fmt.Errorf("sampling power: %w", err)
+	}
+	s.err = err
+	return err
 }
 
-// Stop ends the polling and returns the first error of a reading.
+var errStopped = errors.New("sampling power: the sampler was stopped")
+
+// Mark takes a reading now.
+func (s *Sampler) Mark() error {
+	reply := make(chan error, 1)
+	select {
+	case s.marks <- reply:
+		return <-reply
+	case <-s.done:
+		return errStopped
+	}
+}
+
+// Stop ends the polling, and returns the error of the last reading. Readings that
+// failed before one that did not show as gaps.
 func (s *Sampler) Stop() error {
-	close(s.stop)
+	s.once.Do(func() { close(s.stop) })
 	<-s.done
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
 }
 
-// Window is the energy between two moments.
-type Window struct {
-	Seconds float64
-	RailJ   []float64 // a rail each
-	TotalJ  float64   // of the rails in the total
-	// Readings counts those inside, Gaps the times that two lay more than
-	// three periods apart.
-	Readings, Gaps int
+// Failed is how many readings failed so far.
+func (s *Sampler) Failed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
-// Watts is the mean power of the total.
-func (w Window) Watts() float64 { return w.TotalJ / w.Seconds }
-
-// ErrOutside is returned for a window that the readings do not cover.
-var ErrOutside = errors.New("the window is not covered by readings")
-
-// Window returns the energy from one moment to another, by linear interpolation
-// between the readings around each.
+// Window integrates the readings from one moment to another.
 func (s *Sampler) Window(from, to time.Time) (Window, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !to.After(from) || len(s.times) == 0 || from.Before(s.times[0]) || to.After(s.times[len(s.times)-1]) {
-		return Window{}, fmt.Errorf("reading energy: %w", ErrOutside)
-	}
-	rails := s.meter.Rails()
-	w := Window{Seconds: to.Sub(from).Seconds(), RailJ: make([]float64, len(rails))}
-	for i, rail := range rails {
-		w.RailJ[i] = s.at(to, i, len(rails)) - s.at(from, i, len(rails))
-		if rail.InTotal {
-			w.TotalJ += w.RailJ[i]
-		}
-	}
-	last := from
-	for _, t := range s.times {
-		if t.Before(from) || t.After(to) {
-			continue
-		}
-		w.Readings++
-		if t.Sub(last) > 3*s.period {
-			w.Gaps++
-		}
-		last = t
-	}
-	if to.Sub(last) > 3*s.period {
-		w.Gaps++
-	}
-	return w, nil
+	return s.series.Window(from.Sub(s.start), to.Sub(s.start))
 }
 
-// at returns a rail's joules at a moment within the readings.
-func (s *Sampler) at(t time.Time, rail, rails int) float64 {
-	next, exact := slices.BinarySearchFunc(s.times, t, time.Time.Compare)
-	if exact {
-		return s.sums[next*rails+rail]
+// Concentration is Series.Concentration of a load whose cycles begin at starts.
+func (s *Sampler) Concentration(starts []time.Time) (r float64, n int) {
+	since := make([]time.Duration, len(starts))
+	for i, t := range starts {
+		since[i] = t.Sub(s.start)
 	}
-	t0, t1 := s.times[next-1], s.times[next]
-	e0, e1 := s.sums[(next-1)*rails+rail], s.sums[next*rails+rail]
-	return e0 + (e1-e0)*float64(t.Sub(t0))/float64(t1.Sub(t0))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.series.Concentration(since)
 }
