@@ -17,50 +17,102 @@ import (
 
 // Identity is a machine at one moment.
 type Identity struct {
-	Host   string
-	Model  string // the device tree's or the DMI's name of the board
-	OS     string
-	Arch   string
-	Kernel string
-	CPU    string
-	// Cores counts the logical cores that are online.
-	Cores       int
-	MemoryBytes int64
-	SwapUsed    int64 // bytes
+	Host   string `json:"host,omitempty"`
+	Kind   Kind   `json:"kind"`
+	Model  string `json:"model,omitempty"` // the device tree's, the phone's or the DMI's name of the board
+	OS     string `json:"os"`
+	Arch   string `json:"arch"`
+	Kernel string `json:"kernel,omitempty"`
+	CPU    string `json:"cpu,omitempty"`
+	SoC    string `json:"soc,omitempty"`
+	// Clusters are the cores by type and clock.
+	Clusters []Cluster `json:"clusters,omitempty"`
+	// Features are the arithmetic features that all cores have.
+	Features []string `json:"features,omitempty"`
+	// Cores counts the logical cores that are online; Online lists them.
+	Cores       int    `json:"cores"`
+	Online      string `json:"online,omitempty"`
+	MemoryBytes int64  `json:"memory_bytes,omitempty"`
+	SwapUsed    int64  `json:"swap_used_bytes,omitempty"`
 	// Governor lists the distinct cpufreq governors, comma separated.
-	Governor string
+	Governor string   `json:"governor,omitempty"`
+	Policies []Policy `json:"policies,omitempty"`
+	// L4T and JetPack are the versions of a Jetson's software.
+	L4T     string `json:"l4t,omitempty"`
+	JetPack string `json:"jetpack,omitempty"`
+	// PowerMode is the name of a Jetson's power budget; PowerModes are those it has.
+	PowerMode  string      `json:"power_mode,omitempty"`
+	PowerModes []PowerMode `json:"power_modes,omitempty"`
+	Android    *Android    `json:"android,omitempty"`
 	// Virtual names the hypervisor or container that this runs in.
-	Virtual string
-	BootID  string
-	Load1   *float64
-	TempC   *float64 // hottest thermal zone
+	Virtual string   `json:"virtual,omitempty"`
+	BootID  string   `json:"boot_id,omitempty"`
+	Load1   *float64 `json:"load1,omitempty"`
+	TempC   *float64 `json:"temp_c,omitempty"` // hottest thermal zone
 }
 
+// simulated marks the file system of a virtual board of this project.
+const simulated = "etc/harness-virtual"
+
 // Local identifies this machine. root is "/" except in tests.
-func Local(ctx context.Context, root string) Identity {
+func Local(ctx context.Context, root string) Identity { return At(root).Identity(ctx) }
+
+// Identity says what the machine is.
+func (s Source) Identity(ctx context.Context) Identity {
+	compatible := s.compatible()
+	processors := parseCPUInfo(string(s.bytes("proc/cpuinfo")))
+	policies := s.Policies()
+	id := Identity{
+		OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU(), Online: s.text("sys/devices/system/cpu/online"),
+		Model: s.model(), SoC: chip(compatible),
+		Clusters: s.clusters(processors), Features: commonFeatures(processors, s.Root == "/"),
+		Policies: policies, Governor: governors(policies),
+		Kernel: s.text("proc/sys/kernel/osrelease"),
+		BootID: s.text("proc/sys/kernel/random/boot_id"),
+		TempC:  Hottest(s.Root),
+	}
+	id.Kind = KindOf(id.Model, compatible)
+	if id.Kind == Generic {
+		if id.Android = s.android(ctx); id.Android != nil {
+			id.Kind, id.Model, id.SoC = Phone, id.Android.Model, id.Android.SoC
+		}
+	}
+	if id.Kind.Jetson() {
+		id.L4T = s.l4t(ctx)
+		id.JetPack = JetPack(id.L4T)
+		all, now := s.modes(ctx)
+		if id.PowerModes = all; now != nil {
+			id.PowerMode = now.Name
+		}
+	}
+	id.Host, _ = os.Hostname()
+	id.fromHost(ctx, s.Root)
+	if s.text(simulated) != "" {
+		id.Virtual = "harness-virtual"
+	}
+	if slices.ContainsFunc(processors, func(p processor) bool { return p.arm }) {
+		id.CPU = coreSummary(id.Clusters) // an Arm kernel tells no model names
+	}
+	return id
+}
+
+// fromHost adds what gopsutil knows. Each fact is optional: a machine that hides
+// it leaves it empty.
+func (id *Identity) fromHost(ctx context.Context, root string) {
 	if root != "/" {
 		ctx = context.WithValue(ctx, common.EnvKey, common.EnvMap{
 			common.HostProcEnvKey: filepath.Join(root, "proc"), common.HostSysEnvKey: filepath.Join(root, "sys"),
 			common.HostEtcEnvKey: filepath.Join(root, "etc"), common.HostRootEnvKey: root,
 		})
 	}
-	id := Identity{
-		OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU(),
-		Model:    model(root),
-		Governor: governor(root),
-		BootID:   text(root, "proc/sys/kernel/random/boot_id"),
-		TempC:    Hottest(root),
-	}
-	id.Host, _ = os.Hostname()
-	// Each of the following is optional: a machine that hides it leaves it empty.
-	if v, err := host.KernelVersionWithContext(ctx); err == nil {
+	if v, err := host.KernelVersionWithContext(ctx); err == nil && id.Kernel == "" {
 		id.Kernel = v
 	}
 	if system, role, err := host.VirtualizationWithContext(ctx); err == nil && role == "guest" {
 		id.Virtual = system
 	}
 	if infos, err := cpu.InfoWithContext(ctx); err == nil {
-		id.CPU = processors(infos)
+		id.CPU = modelNames(infos)
 		if id.Virtual == "" && slices.ContainsFunc(infos, hypervised) {
 			id.Virtual = "vm"
 		}
@@ -77,11 +129,10 @@ func Local(ctx context.Context, root string) Identity {
 	if v, err := load.AvgWithContext(ctx); err == nil {
 		id.Load1 = &v.Load1
 	}
-	return id
 }
 
-// processors joins the distinct model names, of which a big.LITTLE board has several.
-func processors(infos []cpu.InfoStat) string {
+// modelNames joins the distinct model names, of which a big.LITTLE board has several.
+func modelNames(infos []cpu.InfoStat) string {
 	var names []string
 	for _, c := range infos {
 		if name := strings.TrimSpace(c.ModelName); name != "" && !slices.Contains(names, name) {
@@ -94,38 +145,23 @@ func processors(infos []cpu.InfoStat) string {
 // hypervised reports the x86 CPUID bit that every hypervisor sets for its guests.
 func hypervised(c cpu.InfoStat) bool { return slices.Contains(c.Flags, "hypervisor") }
 
-func model(root string) string {
+func (s Source) model() string {
 	for _, path := range []string{
 		"proc/device-tree/model", "sys/firmware/devicetree/base/model", "sys/class/dmi/id/product_name",
 	} {
-		if s := text(root, path); s != "" {
-			return s
+		if t := s.text(path); t != "" {
+			return t
 		}
 	}
 	return ""
 }
 
-func governor(root string) string {
-	paths, err := filepath.Glob(filepath.Join(root, "sys/devices/system/cpu/cpufreq/policy*/scaling_governor"))
-	if err != nil {
-		return "" // the pattern is constant
-	}
-	var names []string
-	for _, path := range paths {
-		if s := text("", path); s != "" && !slices.Contains(names, s) {
-			names = append(names, s)
+// compatible is the device tree's list, the most specific string first.
+func (s Source) compatible() []string {
+	for _, path := range []string{"proc/device-tree/compatible", "sys/firmware/devicetree/base/compatible"} {
+		if t := s.text(path); t != "" {
+			return strings.Split(t, "\x00")
 		}
 	}
-	slices.Sort(names)
-	return strings.Join(names, ",")
-}
-
-// text reads a one-line file, "" where it cannot be read. Device tree strings
-// end in NUL.
-func text(root, path string) string {
-	b, err := os.ReadFile(filepath.Join(root, path))
-	if err != nil {
-		return ""
-	}
-	return strings.Trim(string(b), "\x00\n\t ")
+	return nil
 }

@@ -2,8 +2,6 @@ package board
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 
@@ -11,27 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-func tree(t *testing.T, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, text := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
 // A report must name the machine behind its figures.
 func TestABoardIsIdentifiedFromItsTrees(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("procfs and sysfs are Linux's")
 	}
-	root := tree(t, map[string]string{
+	root := treeOf(t, map[string]string{
 		"proc/device-tree/model":                                  "Raspberry Pi 5 Model B Rev 1.0\x00",
 		"proc/sys/kernel/random/boot_id":                          "0f2d\n",
 		"proc/loadavg":                                            "0.25 0.10 0.05 1/100 4242\n",
@@ -48,11 +31,11 @@ func TestABoardIsIdentifiedFromItsTrees(t *testing.T) {
 	})
 	load, temp := 0.25, 51.25
 	want := Identity{
-		Model: "Raspberry Pi 5 Model B Rev 1.0", OS: "linux", Arch: runtime.GOARCH, CPU: "Chip A + Chip B", Cores: 3,
+		Kind: Pi5, Model: "Raspberry Pi 5 Model B Rev 1.0", OS: "linux", Arch: runtime.GOARCH, CPU: "Chip A + Chip B", Cores: 3,
 		MemoryBytes: 8_000_000 << 10, Governor: "ondemand,performance", BootID: "0f2d", Load1: &load, TempC: &temp,
 	}
 	// Host name, kernel and swap come from system calls, not from the tree.
-	ignore := cmpopts.IgnoreFields(Identity{}, "Host", "Kernel", "SwapUsed", "Virtual")
+	ignore := cmpopts.IgnoreFields(Identity{}, "Host", "Kernel", "SwapUsed", "Virtual", "Clusters", "Policies")
 	if diff := cmp.Diff(want, Local(context.Background(), root), ignore); diff != "" {
 		t.Errorf("identity (-want +got):\n%s", diff)
 	}
@@ -84,9 +67,9 @@ func TestOtherMachines(t *testing.T) {
 			Identity{},
 		},
 	} {
-		id := Local(context.Background(), tree(t, c.files))
-		if got := (Identity{Model: id.Model, CPU: id.CPU, Virtual: id.Virtual}); got != c.want {
-			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
+		id := Local(context.Background(), treeOf(t, c.files))
+		if diff := cmp.Diff(c.want, Identity{Model: id.Model, CPU: id.CPU, Virtual: id.Virtual}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
