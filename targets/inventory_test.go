@@ -1,0 +1,209 @@
+package targets
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/targets.schema.json")
+
+const sampleKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPgqJ0YFqfX0oGSz8j5dzMmsbrMUN4omPRVaTM9sHYRN"
+
+func sample(t *testing.T) *Inventory {
+	t.Helper()
+	v, err := Load(filepath.Join("testdata", FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestLoad: a user whose entry is misread measures another board, or the wrong rail.
+func TestLoad(t *testing.T) {
+	want := []Target{
+		{
+			Name: "nano1", Address: "nano1.lab", User: "ubuntu", Jump: []string{"gate@bastion:2222"}, Board: "orin-nano",
+			Labels: []string{"edge", "cuda"}, Rails: []Rail{{Name: "VDD_IN", ShuntUOhm: 5000}}, Total: []string{"VDD_IN"},
+			PowerMode: "0", Fan: "max", CPUSet: "0-3,5", Sudo: []string{"nvpmodel", "/usr/bin/jetson_clocks"},
+		},
+		{
+			Name: "pi4", Address: "fe80::1%eth0", Labels: []string{"edge"},
+			Meter: &Meter{Kind: "i2c", Bus: "1", Address: 0x40, Chip: "ina226", ShuntUOhm: 10000, Scope: "board-5V"},
+		},
+		{Name: "pixel", Transport: ADB, Address: "0A041FDD4002BV", Board: "phone"},
+		{Name: "toy", Virtual: &Virtual{Kind: "pi5", Faults: "throttle@10s,undervolt"}},
+	}
+	if diff := cmp.Diff(want, sample(t).Targets); diff != "" {
+		t.Errorf("entries are not read as written (-want +got):\n%s", diff)
+	}
+}
+
+// TestRefused: a mistake in the file must name its line and what would be right.
+func TestRefused(t *testing.T) {
+	entry := func(lines ...string) string {
+		return "targets:\n  - name: a\n    " + strings.Join(lines, "\n    ") + "\n"
+	}
+	for _, c := range []struct{ name, text, want string }{
+		{"unknown key", entry("address: h", "lable: [x]"), `4: key "lable" is not known; the nearest: labels`},
+		{"unknown top key", "target:\n", `1: key "target" is not known; the nearest: targets`},
+		{"unknown key in a rail", entry("address: h", "rails:", "  - name: X", "    shunt: 5"), `6: key "shunt" is not known`},
+		{"no address", entry("user: u"), `2: target "a": address is missing`},
+		{"port", entry("address: h", "port: 70000"), `4: target "a": port 70000: must be from 1 to 65535`},
+		{"text for a number", entry("address: h", "port: ssh"), `4: a value of another type is needed here than string`},
+		{"board", entry("address: h", "board: orin-nan"), `must be one of auto, pi5, pi4, pi3, orin-nano, orin-nx, agx-orin, xavier-nx, agx-xavier, jetson-nano, rb3gen2, rb5, phone, generic; the nearest: orin-nano`},
+		{"address with user", entry("address: pi@h"), `3: target "a": address "pi@h": must be a host name`},
+		{"address that is an option", entry("address: -oProxyCommand=x"), `must be a host name`},
+		{"jump", entry("address: h", "jump: [a b]"), `4: target "a": jump[0] "a b": must be [user@]host[:port]`},
+		{"host key", entry("address: h", "host_key: abc"), `host_key "abc": must be a public key`},
+		{"rail twice", entry("address: h", "rails: [{name: X}, {name: X}]"), `rails[1].name "X": is there twice`},
+		{"bus without address", entry("address: h", "rails: [{name: X, bus: 1}]"), `rails[0].bus and address belong together`},
+		{"sensor without shunt", entry("address: h", "rails: [{name: X, bus: 1, address: 0x40}]"), `rails[0].shunt_uohm is missing`},
+		{"i2c address", entry("address: h", "rails: [{name: X, bus: 1, address: 0x80, shunt_uohm: 1}]"), `must be an I2C address from 0x8 to 0x77`},
+		{"meter kind", entry("address: h", "meter: {kind: tasmoto}"), `meter.kind "tasmoto": must be one of tasmota, shelly, serial, i2c; the nearest: tasmota`},
+		{"meter password", entry("address: h", "meter: {kind: tasmota, url: 'http://u:p@h'}"), `holds a password`},
+		{"sudo with arguments", entry("address: h", "sudo: ['nvpmodel -m 0']"), `sudo[0] "nvpmodel -m 0": must be one command's name`},
+		{"cpuset", entry("address: h", "cpuset: 3-1"), `cpuset "3-1": must be CPU numbers and ranges`},
+		{"fan", entry("address: h", "fan: 120%"), `fan "120%": must be auto, max or a duty`},
+		{"virtual kind", entry("virtual: {kind: pi6}"), `virtual.kind "pi6": must be one of`},
+		{"virtual without kind", entry("virtual: {faults: gap}"), `virtual.kind is missing`},
+		{"adb with port", entry("address: s", "transport: adb", "port: 5555"), `port has no meaning with transport: adb`},
+		{"local", "targets:\n- {name: local, address: h}\n", `2: target "local": name "local": is this machine itself`},
+		{"name twice", "targets:\n- {name: a, address: h}\n- {name: a, address: i}\n", `3: target "a": the name is used on line 2 already`},
+		{"two documents", "targets: []\n---\ntargets: []\n", "several YAML documents"},
+		{"a list", "- name: a\n", "must begin with targets:"},
+		{"cache folder", entry("address: h", "cache_dir: ../x"), `cache_dir "../x": must be an absolute path`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse([]byte(c.text))
+			var line *LineError
+			if err == nil || !errors.As(err, &line) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is\n  %v\nwant\n  …%s…", err, c.want)
+			}
+		})
+	}
+}
+
+// TestSelect: --target must take each board once, in the order typed.
+func TestSelect(t *testing.T) {
+	v := sample(t)
+	for _, c := range []struct {
+		specs, want, err string
+	}{
+		{specs: "toy,local,nano1", want: "toy,local,nano1"},
+		{specs: "pi4,label=edge", want: "pi4,nano1"},
+		{specs: "label=edge,label=cuda", want: "nano1,pi4"},
+		{specs: "label=egde", err: `no target has the label "egde"; the nearest: edge`},
+		{specs: "nano2", err: `target "nano2" is not in testdata/targets.yaml; the nearest: nano1`},
+		{specs: "zzzzzz", err: "harness targets list shows what is"},
+	} {
+		got, err := v.Select(strings.Split(c.specs, ",")...)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: error %v, want %s", c.specs, err, c.err)
+			}
+			continue
+		}
+		var names []string
+		for _, o := range got {
+			names = append(names, o.Name)
+		}
+		if err != nil || strings.Join(names, ",") != c.want {
+			t.Errorf("%s: %v (%v), want %s", c.specs, names, err, c.want)
+		}
+	}
+}
+
+// TestLocate: without --targets the working folder's inventory wins over the user's.
+func TestLocate(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Chdir(t.TempDir())
+	got, err := Locate("")
+	if want := filepath.Join(home, "harness", FileName); err != nil || got != want {
+		t.Errorf("in an empty folder: %s (%v), want %s", got, err, want)
+	}
+	if err := os.WriteFile(FileName, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Locate(""); err != nil || got != FileName {
+		t.Errorf("beside a targets.yaml: %s (%v)", got, err)
+	}
+	if got, err := Locate("x.yaml"); err != nil || got != "x.yaml" {
+		t.Errorf("asked for x.yaml: %s (%v)", got, err)
+	}
+}
+
+// TestSchema: an editor that completes targets.yaml must know every key.
+func TestSchema(t *testing.T) {
+	got, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("..", "docs", "targets.schema.json")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("docs/targets.schema.json is not that of the code; go test ./targets -update writes it (-file +code):\n%s", diff)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	text, err := os.ReadFile(filepath.Join("testdata", FileName))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte("targets:\n- &a {name: x, address: y, labels: [*a]}\n"))
+	f.Add([]byte("targets: [{name: b, address: \"::1\"}]\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v, err := Parse(text)
+		if err != nil {
+			return
+		}
+		if n, err := v.Add(Target{Name: "added", Address: "h"}); err == nil && len(n.Targets) != len(v.Targets)+1 {
+			t.Errorf("adding to %q gives %d entries", text, len(n.Targets))
+		}
+		for _, o := range v.Targets {
+			if n, err := v.Remove(o.Name); err == nil && len(n.Targets) != len(v.Targets)-1 {
+				t.Errorf("removing %s from %q leaves %d entries", o.Name, text, len(n.Targets))
+			}
+		}
+	})
+}
+
+func FuzzHop(f *testing.F) {
+	for _, s := range []string{"h", "u@h:22", "[::1]:8022", "::1", "u@[fe80::1%eth0]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		h, err := ParseHop(s)
+		if err == nil && (h.Host == "" || h.Host[0] == '-' || h.Port < 0 || h.Port > 65535) {
+			t.Errorf("%q is taken as %+v", s, h)
+		}
+	})
+}
+
+func FuzzCPUSet(f *testing.F) {
+	f.Add("0-3,6")
+	f.Fuzz(func(t *testing.T, s string) {
+		cpus, err := ParseCPUSet(s)
+		for i := range cpus {
+			if err == nil && (cpus[i] > maxCPU || i > 0 && cpus[i] <= cpus[i-1]) {
+				t.Errorf("%q gives %v", s, cpus)
+			}
+		}
+	})
+}
