@@ -64,7 +64,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &wire.Error{Kind: wire.Harness, Text: err.Error(), Mend: fmt.Sprintf("see %s --help", c.CommandPath())}
 	})
-	root.AddCommand(newServe(), newLogits(), newGenerate(), newInfo(), Bench(nil))
+	root.AddCommand(newServe(), newLogits(), newGenerate(), newInfo(), newPower(), Bench(nil))
 	return root
 }
 

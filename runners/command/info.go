@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-c6f48606/harness/kernels"
 	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets/board"
 )
 
 // unknown stands where the machine does not tell.
@@ -23,19 +25,32 @@ const unknown = "unknown"
 func newInfo() *cobra.Command {
 	var output string
 	var measured bool
+	var watch time.Duration
 	c := &cobra.Command{
 		Use:   "info",
 		Short: "Say what this machine and this runner are",
 		Long: "Says what this machine and this runner are. With --measure it also says what the machine can\n" +
 			"do at most, on one thread and on all: read memory, and multiply in the instructions of each\n" +
-			"kernel tier. This takes some seconds and keeps all processors busy.",
-		Example: "  runner info\n  runner info --measure\n  runner info --measure -o json",
+			"kernel tier. This takes some seconds and keeps all processors busy. With --watch it looks for so\n" +
+			"long at what else the machine does, and tells in JSON all that harness targets doctor judges.",
+		Example: "  runner info\n  runner info --measure\n  runner info --measure -o json\n  runner info --watch 1s -o json",
 		Args:    cobra.NoArgs,
 		RunE: interruptible(func(ctx context.Context, c *cobra.Command) error {
 			if output != "table" && output != "json" {
 				return &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("--output %q", output), Mend: "use table or json"}
 			}
-			facts := machineFacts{InfoResult: measure.This().Info(ctx)}
+			if watch < 0 || watch > maxWatch {
+				return &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("--watch %v", watch), Mend: fmt.Sprintf("use 0 to %v", maxWatch)}
+			}
+			var facts machineFacts
+			if watch > 0 {
+				f, err := board.At("/").Gather(ctx, watch)
+				if err != nil {
+					return wire.Wrap(wire.Target, err)
+				}
+				facts.Facts = &f
+			}
+			facts.InfoResult = measure.This().Info(ctx)
 			if measured {
 				var err error
 				if facts.Limits, err = measureLimits(ctx); err != nil {
@@ -54,6 +69,7 @@ func newInfo() *cobra.Command {
 		}),
 	}
 	c.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	c.Flags().DurationVar(&watch, "watch", 0, "look for so long at what else the machine does, and tell all facts of the board")
 	c.Flags().BoolVar(&measured, "measure", false, "measure what the machine can do at most")
 	return c
 }
@@ -62,8 +78,12 @@ func newInfo() *cobra.Command {
 // do at most, by number of threads.
 type machineFacts struct {
 	wire.InfoResult
+	Facts  *board.Facts       `json:"facts,omitempty"`
 	Limits []measure.Ceilings `json:"limits,omitempty"`
 }
+
+// maxWatch bounds --watch.
+const maxWatch = time.Minute
 
 // measureLimits measures one thread and all.
 func measureLimits(ctx context.Context) ([]measure.Ceilings, error) {
@@ -127,6 +147,14 @@ func printInfo(w io.Writer, info wire.InfoResult) error {
 		{"energy", energy(info)},
 	} {
 		fmt.Fprintf(tw, "%s\t%s\n", fact[0], orElse(fact[1], unknown))
+	}
+	// What only some machines have is left out on the others.
+	for _, fact := range [][2]string{
+		{"kind", env.Kind}, {"chip", env.SoC}, {"features", env.Features}, {"power mode", env.PowerMode}, {"L4T", env.L4T},
+	} {
+		if fact[1] != "" {
+			fmt.Fprintf(tw, "%s\t%s\n", fact[0], fact[1])
+		}
 	}
 	return tw.Flush()
 }

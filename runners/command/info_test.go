@@ -9,6 +9,7 @@ import (
 	"github.com/seed-c6f48606/harness/kernels"
 	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets/board"
 )
 
 func TestInfo(t *testing.T) {
@@ -36,6 +37,31 @@ func TestInfo(t *testing.T) {
 	}
 	if (info.Energy == "") != (info.EnergyReason != "") {
 		t.Errorf("energy %q, reason %q: one of the two", info.Energy, info.EnergyReason)
+	}
+}
+
+// The doctor on the controller judges what the runner tells of its board: nothing
+// else is known of it there.
+func TestInfoTellsTheFacts(t *testing.T) {
+	status, stdout, stderr := run(t, "info", "--watch", "20ms", "-o", "json")
+	if status != 0 || stderr != "" {
+		t.Fatalf("exit status %d: %s", status, stderr)
+	}
+	var info struct {
+		wire.InfoResult
+		Facts *board.Facts `json:"facts"`
+	}
+	dec := json.NewDecoder(strings.NewReader(stdout))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&info); err != nil {
+		t.Fatal(err)
+	}
+	f := info.Facts
+	if f == nil || f.Background == nil || f.Background.Seconds < 0.02 || f.Cores != info.Env.Cores || string(f.Kind) != info.Env.Kind || len(f.Sensors) == 0 {
+		t.Errorf("got %s", stdout)
+	}
+	if status, _, stderr := run(t, "info", "--watch", "2h"); status == 0 || !strings.Contains(stderr, "use 0 to 1m0s") {
+		t.Errorf("exit status %d: %s", status, stderr)
 	}
 }
 

@@ -21,7 +21,8 @@ import (
 const exitGrace = time.Second
 
 func newServe() *cobra.Command {
-	return &cobra.Command{
+	var sensors Sensors
+	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a controller on standard input and output",
 		Long: "Speaks JSON lines: a hello each way, then requests and their answers. Standard output carries\n" +
@@ -33,9 +34,15 @@ func newServe() *cobra.Command {
 			// Ctrl-C, so the trial must not die of it.
 			signal.Ignore(os.Interrupt)
 			defer signal.Reset(os.Interrupt)
-			return serve(c.Context(), c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), measure.This())
+			machine := measure.This()
+			if !sensors.Zero() {
+				machine.Meter = sensors.Open
+			}
+			return serve(c.Context(), c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr(), machine)
 		},
 	}
+	addSensors(c, &sensors)
+	return c
 }
 
 // serve answers one controller until it quits, its pipe ends or ctx does.
@@ -71,17 +78,19 @@ func serve(ctx context.Context, in io.Reader, out, stderr io.Writer, machine mea
 type received struct {
 	line wire.Line
 	err  error
+	at   time.Time
 }
 
 // read hands on lines until the input ends or is no wire.
 func (s *server) read(ctx context.Context, dec *wire.Decoder) {
 	for {
 		line, err := dec.Decode()
+		at := time.Now()
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return
 		}
 		select {
-		case s.lines <- received{line, err}:
+		case s.lines <- received{line, err, at}:
 		case <-ctx.Done():
 			return
 		}
@@ -168,6 +177,8 @@ func (s *server) take(ctx context.Context, got received) (bool, error) {
 		return true, nil
 	case wire.Quit:
 		return false, nil
+	case wire.Time:
+		return true, s.reply(id, wire.TimeResult{Heard: measure.SinceStart(got.at), Answered: measure.SinceStart(time.Now())})
 	}
 	if s.running != nil {
 		return true, s.reply(id, wire.Error{

@@ -212,6 +212,29 @@ func TestServeEndsWithItsInput(t *testing.T) {
 	})
 }
 
+// The readings of a sensor at the controller are put beside the work by this clock.
+func TestServeTellsItsTime(t *testing.T) {
+	s := serve(t)
+	c, err := wire.Dial(t.Context(), s.out, s.in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last wire.TimeResult
+	for range 20 {
+		began := time.Now()
+		now, err := c.Time(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now.Heard <= last.Answered || now.Answered < now.Heard || now.Answered-now.Heard > time.Since(began) {
+			t.Errorf("%+v after %+v", now, last)
+		}
+		last = now
+	}
+	c.Quit() //nolint:errcheck // its end tells
+	s.end(t, 0)
+}
+
 // A controller of another build would misread what follows.
 func TestServeRefusesAnotherController(t *testing.T) {
 	other := wire.NewHello(1)

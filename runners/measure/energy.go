@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/seed-c6f48606/harness/runners/wire"
@@ -12,23 +13,26 @@ import (
 
 const (
 	energyWindow = 10 * time.Second
+	longWindow   = 60 * time.Second
 	energyIdle   = 2 * time.Second
-	energyPeriod = 50 * time.Millisecond
-	leastPeriod  = 5 * time.Millisecond
 	windowReads  = 60 // readings that a short window is to have
 )
 
 // sensor reads the machine's energy during a trial.
 type sensor struct {
-	meter   *power.RAPL
+	meter   power.Meter
 	sampler *power.Sampler
 	period  time.Duration
 	idle    []power.Window
 }
 
 // openMeter finds the machine's energy sensor, else says why there is none.
-func (m Machine) openMeter() (meter *power.RAPL, reason, mend string) {
-	meter, err := power.OpenRAPL(m.Root)
+func (m Machine) openMeter() (meter power.Meter, reason, mend string) {
+	open := m.Meter
+	if open == nil {
+		open = power.OpenBest
+	}
+	meter, err := open(m.Root)
 	var why *power.Unavailable
 	switch {
 	case errors.As(err, &why):
@@ -39,10 +43,17 @@ func (m Machine) openMeter() (meter *power.RAPL, reason, mend string) {
 	return meter, "", ""
 }
 
-// start begins to sample for windows of that length.
-func (s *sensor) start(window time.Duration) error {
-	s.period = min(energyPeriod, max(leastPeriod, window/windowReads))
-	sampler, err := power.StartSampler(s.meter, s.period)
+// window is how long a trial must last for a sensor: long enough for the readings
+// of a slow one.
+func (s *sensor) window() time.Duration {
+	need := time.Duration(2*DefaultLimits.Readings) * s.meter.Describe().Cycle
+	return min(longWindow, max(energyWindow, need))
+}
+
+// start begins to sample for windows of that length, at moments drawn from seed.
+func (s *sensor) start(window time.Duration, seed uint64) error {
+	s.period = power.PollPeriod(s.meter.Describe(), window, windowReads)
+	sampler, err := power.StartSampler(s.meter, s.period, seed)
 	if err != nil {
 		return fmt.Errorf("starting the energy sensor: %w", err)
 	}
@@ -60,22 +71,44 @@ func (s *sensor) stop() error {
 	return err
 }
 
+// close stops and gives the sensor back as it was found.
+func (s *sensor) close() error {
+	err := s.stop()
+	if s.meter != nil {
+		err = errors.Join(err, s.meter.Close())
+	}
+	return err
+}
+
+// guard is cut off either end of an idle window of that length: an average next
+// to work has some of it.
+func guard(d power.Description, idle time.Duration) time.Duration {
+	return min(d.Averaged+d.Cycle, idle/4)
+}
+
 // rest notes the energy of an idle window that ends about now.
 func (s *sensor) rest(from, to time.Time) error {
-	w, err := s.between(from, to)
+	g := guard(s.meter.Describe(), to.Sub(from))
+	w, err := s.between(from.Add(g), to.Add(-g))
 	if err == nil {
 		s.idle = append(s.idle, w)
 	}
 	return err
 }
 
-// energy is that of the work window.
-func (s *sensor) energy(from, to time.Time) (*wire.Energy, error) {
-	w, err := s.between(from, to)
+// energy is that of the work window with its inferences.
+func (s *sensor) energy(work *window) (*wire.Energy, error) {
+	w, err := s.between(work.from, work.to)
 	if err != nil {
 		return nil, err
 	}
 	e := s.account(w)
+	starts := make([]time.Time, len(work.samples))
+	for i, x := range work.samples {
+		starts[i] = work.from.Add(time.Duration(x.TimeS * float64(time.Second)))
+	}
+	r, n := s.sampler.Concentration(starts)
+	e.Concentration, e.Aliased = r, power.Aliased(r, n)
 	return &e, nil
 }
 
@@ -89,22 +122,38 @@ func (s *sensor) between(from, to time.Time) (power.Window, error) {
 
 // account states the energy of a work window beside the idle ones.
 func (s *sensor) account(w power.Window) wire.Energy {
+	return account(s.meter.Describe(), s.period, w, s.idle)
+}
+
+// account states the energy of a work window beside the idle ones, of a meter
+// that is read every period.
+func account(d power.Description, period time.Duration, w power.Window, idle []power.Window) wire.Energy {
+	sum := w.Energy(d, idle...)
 	e := wire.Energy{
-		Source: s.meter.Source(), Scope: s.meter.Scope(), TotalRule: s.meter.TotalRule(),
-		GrossJ: w.TotalJ, WindowS: w.Seconds, Readings: w.Readings, Gaps: w.Gaps, PeriodS: s.period.Seconds(),
+		Source: d.Source, Scope: d.Scope, TotalRule: d.TotalRule, Simulated: d.Simulated, Settings: d.Settings,
+		GrossJ: sum.Gross.Value, GrossLo: sum.Gross.Lo, GrossHi: sum.Gross.Hi, IdleW: sum.IdleW,
+		NetJ: sum.Net.Value, NetLo: sum.Net.Lo, NetHi: sum.Net.Hi,
+		WindowS: w.Seconds, Readings: w.Fresh, RateHz: float64(w.Fresh) / w.Seconds, Gaps: w.Gaps, PeriodS: period.Seconds(),
+		Saturated: w.Saturated, Missing: w.Missing, Stale: w.StaleShare, StaleDue: w.StaleDue, SyncErrorS: w.SyncError.Seconds(),
 	}
-	for i, r := range s.meter.Rails() {
-		e.Rails = append(e.Rails, wire.Rail{Name: r.Name, EnergyJ: w.RailJ[i], InTotal: r.InTotal})
+	if !math.IsNaN(w.CPUShare) {
+		e.SamplerCPU = &w.CPUShare
 	}
-	var joules, seconds float64
-	for _, w := range s.idle {
-		joules += w.TotalJ
-		seconds += w.Seconds
+	if sum.Stated && e.GrossJ > 0 {
+		e.ErrorRel = sum.SensorJ / e.GrossJ
 	}
-	if seconds > 0 {
-		e.IdleW = joules / seconds
+	for i, r := range d.Rails {
+		rail := wire.Rail{Name: r.Name, InTotal: r.InTotal, ShuntUOhm: r.ShuntUOhm}
+		if j := sum.Rails[i]; math.IsNaN(j.Value) {
+			rail.Missing = true
+		} else {
+			rail.EnergyJ, rail.Lo, rail.Hi = j.Value, j.Lo, j.Hi
+		}
+		if v := w.Rails[i].MeanV; !math.IsNaN(v) {
+			rail.MeanV = v
+		}
+		e.Rails = append(e.Rails, rail)
 	}
-	e.NetJ = e.GrossJ - e.IdleW*e.WindowS
 	return e
 }
 

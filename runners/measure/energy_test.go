@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 )
 
 // openSensor opens a sensor on a fixture tree and returns its package counter.
-func openSensor(t *testing.T, period time.Duration) (s *sensor, counter string) {
+func openSensor(t *testing.T, window time.Duration) (s *sensor, counter string) {
 	t.Helper()
 	m := tree(t, raplTree)
 	meter, reason, _ := m.openMeter()
@@ -23,11 +24,11 @@ func openSensor(t *testing.T, period time.Duration) (s *sensor, counter string) 
 		t.Fatal(reason)
 	}
 	s = &sensor{meter: meter}
-	if err := s.start(period); err != nil {
+	if err := s.start(window, 1); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
+		if err := s.close(); err != nil {
 			t.Log(err)
 		}
 	})
@@ -37,9 +38,20 @@ func openSensor(t *testing.T, period time.Duration) (s *sensor, counter string) 
 // TOPS/W divides by these joules: gross is the window's, net is without what
 // the machine takes for doing nothing.
 func TestEnergyOfAWindow(t *testing.T) {
-	rails := func(pkg, dram float64) []wire.Rail {
-		return []wire.Rail{{Name: "package-0", EnergyJ: pkg, InTotal: true}, {Name: "dram-0", EnergyJ: dram}}
+	window := func(seconds float64, reads int, joules ...float64) power.Window {
+		w := power.Window{Seconds: seconds, TotalJ: joules[0], Reads: reads, Fresh: reads, CPUShare: math.NaN()}
+		for _, j := range joules {
+			w.Rails = append(w.Rails, power.RailWindow{EnergyJ: j, MeanV: math.NaN(), Fresh: reads})
+		}
+		return w
 	}
+	rails := func(pkg, dram float64) []wire.Rail {
+		return []wire.Rail{{Name: "package-0", EnergyJ: pkg, Lo: pkg, Hi: pkg, InTotal: true}, {Name: "dram-0", EnergyJ: dram, Lo: dram, Hi: dram}}
+	}
+	gapped := window(10, 200, 120, 3)
+	gapped.Gaps, gapped.Saturated, gapped.StaleShare, gapped.StaleDue, gapped.SyncError = 1, 2, 0.3, 0.1, time.Millisecond
+	gapped.CPUShare = 0.004
+	cost := 0.004
 	tests := []struct {
 		name string
 		idle []power.Window
@@ -48,20 +60,30 @@ func TestEnergyOfAWindow(t *testing.T) {
 	}{
 		{
 			name: "two idle windows of unequal length weigh by their time",
-			idle: []power.Window{{Seconds: 2, TotalJ: 8}, {Seconds: 1, TotalJ: 7}}, // 5 W
-			work: power.Window{Seconds: 10, RailJ: []float64{120, 3}, TotalJ: 120, Readings: 200, Gaps: 1},
-			want: wire.Energy{GrossJ: 120, IdleW: 5, NetJ: 70, WindowS: 10, Readings: 200, Gaps: 1, Rails: rails(120, 3)},
+			idle: []power.Window{window(2, 40, 8, 0), window(1, 20, 7, 0)}, // 5 W
+			work: gapped,
+			want: wire.Energy{
+				// Idle drifted from 4 W to 7: ±1.5 W over 10 s are a limit of error.
+				GrossJ: 120, GrossLo: 120, GrossHi: 120, IdleW: 5, NetJ: 70, NetLo: 70 - 1.96*15/math.Sqrt(3), NetHi: 70 + 1.96*15/math.Sqrt(3),
+				WindowS: 10, Readings: 200, RateHz: 20, Gaps: 1, Saturated: 2, Stale: 0.3, StaleDue: 0.1, SyncErrorS: 0.001, SamplerCPU: &cost,
+				Rails: rails(120, 3),
+			},
 		},
 		{
 			name: "no idle window leaves net at gross",
-			work: power.Window{Seconds: 2, RailJ: []float64{9, 1}, TotalJ: 9, Readings: 60},
-			want: wire.Energy{GrossJ: 9, NetJ: 9, WindowS: 2, Readings: 60, Rails: rails(9, 1)},
+			work: window(2, 60, 9, 1),
+			want: wire.Energy{
+				GrossJ: 9, GrossLo: 9, GrossHi: 9, NetJ: 9, NetLo: 9, NetHi: 9, WindowS: 2, Readings: 60, RateHz: 30, Rails: rails(9, 1),
+			},
 		},
 		{
-			name: "less than idle is said, not hidden",
-			idle: []power.Window{{Seconds: 1, TotalJ: 6}},
-			work: power.Window{Seconds: 2, RailJ: []float64{10, 0}, TotalJ: 10, Readings: 60},
-			want: wire.Energy{GrossJ: 10, IdleW: 6, NetJ: -2, WindowS: 2, Readings: 60, Rails: rails(10, 0)},
+			name: "less than idle is said, not hidden; and a rail that gave nothing",
+			idle: []power.Window{window(1, 20, 6, 0)},
+			work: window(2, 60, 10, math.NaN()),
+			want: wire.Energy{
+				GrossJ: 10, GrossLo: 10, GrossHi: 10, IdleW: 6, NetJ: -2, NetLo: -2, NetHi: -2, WindowS: 2, Readings: 60, RateHz: 30,
+				Rails: []wire.Rail{rails(10, 0)[0], {Name: "dram-0", Missing: true}},
+			},
 		},
 	}
 	s, _ := openSensor(t, 10*time.Second)
@@ -70,8 +92,12 @@ func TestEnergyOfAWindow(t *testing.T) {
 			s.idle = tt.idle
 			tt.want.Source, tt.want.Scope, tt.want.TotalRule = "rapl", "SoC-package", "sum of the package domains"
 			tt.want.PeriodS = 0.05
-			if diff := cmp.Diff(tt.want, s.account(tt.work), cmpopts.EquateEmpty(), near); diff != "" {
+			got := s.account(tt.work)
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty(), near); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if _, err := json.Marshal(got); err != nil {
+				t.Errorf("the record cannot be sent: %v", err)
 			}
 		})
 	}
@@ -86,7 +112,7 @@ func TestAWindowIsClippedBetweenReadings(t *testing.T) {
 		t.Fatal(err)
 	}
 	var err error
-	if s.sampler, err = power.StartSampler(s.meter, time.Hour); err != nil {
+	if s.sampler, err = power.StartSampler(s.meter, time.Hour, 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(counter, []byte("7000000\n"), 0o644); err != nil {
@@ -117,14 +143,14 @@ func TestAWindowIsClippedBetweenReadings(t *testing.T) {
 	if err := s.rest(from, third); err != nil {
 		t.Fatal(err)
 	}
-	e, err := s.energy(third, to)
+	e, err := s.energy(&window{from: third, to: to})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if math.Abs(e.NetJ) > 1e-6*e.GrossJ || e.GrossJ != rest {
 		t.Errorf("gross %g J of %g J, net %g J, want 0", e.GrossJ, rest, e.NetJ)
 	}
-	if _, err := s.energy(from.Add(-time.Hour), to); err == nil {
+	if _, err := s.energy(&window{from: from.Add(-time.Hour), to: to}); err == nil {
 		t.Error("a window that began before the readings has an energy")
 	}
 }
@@ -138,5 +164,32 @@ func TestSensorPeriod(t *testing.T) {
 		if s.period != want {
 			t.Errorf("a window of %v is read every %v, want %v", window, s.period, want)
 		}
+	}
+}
+
+// slow is a sensor that tells its power every 2 s.
+type slow struct{ power.Meter }
+
+func (slow) Describe() power.Description { return power.Description{Cycle: 2 * time.Second} }
+
+// A sensor of few readings needs a longer window, or every trial fails for it.
+func TestTheWindowOfASlowSensor(t *testing.T) {
+	s, _ := openSensor(t, time.Second)
+	if got := s.window(); got != energyWindow {
+		t.Errorf("a quick sensor: %v, want %v", got, energyWindow)
+	}
+	if got := (&sensor{meter: slow{}}).window(); got != longWindow {
+		t.Errorf("a slow sensor: %v, want %v", got, longWindow)
+	}
+}
+
+// A board whose sensor is named must not be read by another that happens to be there.
+func TestANamedMeter(t *testing.T) {
+	m := tree(t, raplTree)
+	m.Meter = func(string) (power.Meter, error) {
+		return nil, &power.Unavailable{Reason: "the bus is empty", Mend: "wire it"}
+	}
+	if meter, reason, mend := m.openMeter(); meter != nil || reason != "the bus is empty" || mend != "wire it" {
+		t.Errorf("got %v, %q, %q", meter, reason, mend)
 	}
 }

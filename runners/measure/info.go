@@ -19,10 +19,15 @@ func (m Machine) Info(ctx context.Context) wire.InfoResult {
 		info.EnergyReason, info.EnergyMend = reason, mend
 		return info
 	}
-	var rails []string
-	for _, r := range meter.Rails() {
-		rails = append(rails, r.Name)
+	defer meter.Close() //nolint:errcheck // it was only described
+	d := meter.Describe()
+	rails := make([]string, len(d.Rails))
+	for i, r := range d.Rails {
+		rails[i] = r.Name
 	}
-	info.Energy = meter.Source() + ", " + meter.Scope() + " (" + strings.Join(rails, ", ") + ")"
+	info.Energy = d.Source + ", " + d.Scope + " (" + strings.Join(rails, ", ") + ")"
+	if d.Simulated {
+		info.Energy += ", simulated"
+	}
 	return info
 }

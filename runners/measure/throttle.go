@@ -1,10 +1,13 @@
 package measure
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/seed-c6f48606/harness/targets/board"
 )
 
 // Files that tell of hardware that slows itself down. The counts are since boot:
@@ -64,4 +67,38 @@ func addFile(sum *int64, path string) *int64 {
 		n += *sum
 	}
 	return &n
+}
+
+// throttleBits asks a Raspberry Pi's firmware for its bits; nil on other
+// machines, which are not asked.
+func (m Machine) throttleBits() *board.Throttle {
+	s := board.At(m.Root)
+	if !s.Kind().Pi() {
+		return nil
+	}
+	t, err := s.Throttle(context.Background()) // bounded by the tool's own limit
+	if err != nil {
+		return nil
+	}
+	return &t
+}
+
+// batteryStatus is Charging, Discharging, ... or empty without a battery.
+func (m Machine) batteryStatus() string {
+	if b := board.At(m.Root).Battery(); b != nil {
+		return b.Status
+	}
+	return ""
+}
+
+// throttleBits are the bits that stood at either end and, shifted, those that
+// were set for good in between.
+func throttleBits(before, after *board.Throttle) *uint32 {
+	if before == nil || after == nil {
+		return nil
+	}
+	now := before.Now() | after.Now()
+	since := after.Since() &^ before.Since()
+	v := uint32(now | since<<16)
+	return &v
 }

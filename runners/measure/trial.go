@@ -25,7 +25,7 @@ func (s *Session) Measure(ctx context.Context, req wire.Measure, progress Progre
 	if err != nil {
 		return wire.MeasureResult{}, wire.Wrap(wire.Harness, err)
 	}
-	defer t.sensor.stop() //nolint:errcheck // readEnergy has told of it
+	defer t.sensor.close() //nolint:errcheck // readEnergy has told of it
 	if err := t.run(ctx, progress); err != nil {
 		return wire.MeasureResult{}, wire.Wrap(wire.Target, fmt.Errorf("measuring: %w", err))
 	}
@@ -47,11 +47,17 @@ type trial struct {
 	env          wire.Environment
 	warm         warmth
 	window       window
+	rests        []wire.Span
 	before       snapshot
 	after        snapshot
 	spin, unspun float64 // clock before and after
 	peakRSS      int64
 	energy       *wire.Energy
+
+	limits  Limits
+	seen    conditions // during the window
+	unready []string   // why the board was not ready
+	cooledS float64
 }
 
 func (s *Session) newTrial(ctx context.Context, req wire.Measure, progress Progress) (*trial, error) {
@@ -72,6 +78,9 @@ func (s *Session) newTrial(ctx context.Context, req wire.Measure, progress Progr
 	}
 	t.work = newWorkload(s.engine, newQueue(all, req.Seed), req.Batch, req.Threshold)
 	t.env = s.machine.Environment(ctx)
+	if t.limits = DefaultLimits; req.Limits != nil {
+		t.limits = Limits(*req.Limits)
+	}
 	if req.NoEnergy {
 		t.noEnergy = "it was not asked for (harness sweep --energy reads the sensor, in windows of 10 s)"
 	} else {
@@ -88,7 +97,7 @@ func (s *Session) newTrial(ctx context.Context, req wire.Measure, progress Progr
 	if t.pace.window == 0 {
 		t.pace.window = defaultWindow
 		if t.sensor.meter != nil {
-			t.pace.window = energyWindow
+			t.pace.window = t.sensor.window()
 		}
 	}
 	return t, nil
@@ -114,6 +123,11 @@ func checkMeasure(req *wire.Measure) error {
 			return &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("%s %v: use 0 (the default) to %v", name, d, maxDuration)}
 		}
 	}
+	if req.Limits != nil {
+		if err := req.Limits.Validate(); err != nil {
+			return &wire.Error{Kind: wire.Harness, Text: err.Error()}
+		}
+	}
 	if req.MinInferences < 0 || req.MaxInferences < 0 {
 		return &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("inferences from %d to %d: use 0 for no bound", req.MinInferences, req.MaxInferences)}
 	}
@@ -125,13 +139,16 @@ func (t *trial) run(ctx context.Context, progress Progress) error {
 	if t.sensor.meter != nil {
 		thermal = func() *float64 { return board.Hottest(t.session.machine.Root) }
 	}
+	if err := t.ready(ctx, progress); err != nil {
+		return err
+	}
 	progress("warm-up", 0, 0)
 	var err error
-	if t.warm, err = t.work.warmUp(ctx, defaultSettling, t.req.WarmupLimit, thermal); err != nil {
+	if t.warm, err = t.work.warmUp(ctx, defaultSettling.within(t.limits), t.req.WarmupLimit, thermal); err != nil {
 		return fmt.Errorf("warming up: %w", err)
 	}
 	if t.sensing() {
-		t.lose(t.sensor.start(t.pace.window))
+		t.lose(t.sensor.start(t.pace.window, t.req.Seed))
 	}
 	if err := t.rest(ctx, progress); err != nil {
 		return err
@@ -141,7 +158,9 @@ func (t *trial) run(ctx context.Context, progress Progress) error {
 	runtime.GC()
 	t.spin = clock()
 	t.before = t.session.machine.snapshot(t.pids)
+	watch := t.session.machine.watch(ctx, t.env.Kind, t.pace.window, t.limits)
 	t.window, err = t.work.run(ctx, t.pace)
+	t.seen = watch.stop()
 	t.after = t.session.machine.snapshot(t.pids)
 	if err != nil {
 		return fmt.Errorf("after %d inferences: %w", len(t.window.samples), err)
@@ -177,8 +196,10 @@ func (t *trial) rest(ctx context.Context, progress Progress) error {
 	if err := Sleep(ctx, t.idle); err != nil {
 		return err
 	}
+	to := time.Now()
+	t.rests = append(t.rests, span(from, to))
 	if t.sensing() {
-		t.lose(t.sensor.rest(from, time.Now()))
+		t.lose(t.sensor.rest(from, to))
 	}
 	return nil
 }
@@ -187,7 +208,7 @@ func (t *trial) readEnergy() {
 	if !t.sensing() {
 		return
 	}
-	e, err := t.sensor.energy(t.window.from, t.window.to)
+	e, err := t.sensor.energy(&t.window)
 	if err == nil {
 		err = t.sensor.stop()
 	}
@@ -201,11 +222,12 @@ func (t *trial) readEnergy() {
 func (t *trial) result() wire.MeasureResult {
 	w := &t.window
 	ev := evidence(t.before, t.after, t.spin, t.unspun)
-	ev.LatencyDrift = t.warm.drift
-	verdict, reason, warnings := DefaultLimits.judge(facts{
+	ev.LatencyDrift, ev.CooledS = t.warm.drift, t.cooledS
+	t.seen.fill(&ev)
+	verdict, reason, warnings := t.limits.judge(facts{
 		evidence: ev, windowS: t.after.at.Sub(t.before.at).Seconds(), settled: t.warm.settled, warmupS: t.warm.seconds,
 		rebooted: t.before.bootID != t.after.bootID, threads: t.session.loaded.Threads, cores: t.env.Cores, energy: t.energy,
-		blind: t.blind,
+		blind: t.blind, unready: t.unready, pi: board.Kind(t.env.Kind).Pi(),
 	})
 	if n := len(w.samples); n < t.pace.least && (t.pace.most == 0 || n < t.pace.most) {
 		warnings = append(warnings, wire.Warning{
@@ -219,6 +241,6 @@ func (t *trial) result() wire.MeasureResult {
 		WarmupS: t.warm.seconds, WarmupInferences: t.warm.runs,
 		PeakRSSBytes: t.peakRSS, ModelBytes: t.session.loaded.ModelBytes,
 		DenseMAC: w.dense, ExecutedMAC: w.executed, SkipRate: w.skipRate(),
-		Energy: t.energy, EnergyReason: t.noEnergy, Evidence: ev, Env: t.env,
+		Work: span(w.from, w.to), Idle: t.rests, Energy: t.energy, EnergyReason: t.noEnergy, Evidence: ev, Env: t.env,
 	}
 }

@@ -7,34 +7,11 @@ import (
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
-// Limits are what a valid trial must keep. Shares of CPU time are of one core
-// over the window.
-type Limits struct {
-	// ForeignCPU and StealCPU: the kernel counts CPU time in ticks of 10 ms by
-	// sampling, so Ticks of them are allowed on top; a short window is judged
-	// more mildly than a long one.
-	ForeignCPU, StealCPU float64
-	Ticks                float64
-	// PSICPU is the share of the window in which some task waited for a
-	// processor. Own threads wait for each other where every core has a worker,
-	// so it must be well above what a busy neighbour could hide in.
-	PSICPU float64
-	// PSIMemory and PSIIO are shares in which all tasks stalled.
-	PSIMemory, PSIIO float64
-	// FreqRel is the least clock after the window relative to before.
-	FreqRel float64
-	// Readings is the least number of an energy sensor's readings in a window.
-	Readings int
-}
+// Limits are what a valid trial must keep.
+type Limits wire.Limits
 
-// DefaultLimits are those of a long window in the field (foreign CPU 2 % of a
-// core, no memory stall), and mild enough in a window of 0.5 s that the
-// housekeeping of an idle machine passes.
-var DefaultLimits = Limits{
-	ForeignCPU: 0.02, StealCPU: 0.02, Ticks: 4,
-	PSICPU: 0.15, PSIMemory: 0.01, PSIIO: 0.05,
-	FreqRel: 0.95, Readings: 30,
-}
+// DefaultLimits judge a trial whose request names none.
+var DefaultLimits = Limits(wire.DefaultLimits())
 
 // userTick is the kernel's unit of CPU time in seconds.
 const userTick = 1.0 / userHZ
@@ -52,6 +29,8 @@ func evidence(before, after snapshot, spinBefore, spinAfter float64) wire.Eviden
 		SwapPages:     difference(before.swaps, after.swaps), OOMKills: difference(before.ooms, after.ooms),
 		Undervolts:  plus(difference(before.undervolts, after.undervolts), before.alarms, after.alarms),
 		TempBeforeC: before.tempC, TempAfterC: after.tempC, Load1: before.load1,
+		ThrottleBits: throttleBits(before.bits, after.bits), SupplyChange: supplyChange(before.battery, after.battery),
+		ClockJumpS: jump(before.at, after.at),
 	}
 	if before.busy != nil && after.busy != nil && elapsed > 0 {
 		foreign := max(0, *after.busy-*before.busy-e.OwnCPUS-e.ControllerCPUS) / elapsed
@@ -106,7 +85,9 @@ type facts struct {
 	threads  int
 	cores    int
 	energy   *wire.Energy
-	blind    string // why the energy sensor was lost, empty = it was not
+	blind    string   // why the energy sensor was lost, empty = it was not
+	unready  []string // why the board was not ready for a trial
+	pi       bool     // a Raspberry Pi, whose firmware should tell of throttling
 }
 
 // judge returns the gravest verdict, with the reasons for all that are not
@@ -130,6 +111,7 @@ func (l Limits) judge(f facts) (wire.Verdict, string, []wire.Warning) {
 	if e.Undervolts != nil && *e.Undervolts > 0 {
 		fail(wire.Undervolted, "the supply sagged %d times", *e.Undervolts)
 	}
+	l.judgeConditions(f, fail)
 	allowed := l.Ticks * userTick / f.windowS
 	over := func(share *float64, limit float64, what string) {
 		if share != nil && *share > limit {
@@ -156,23 +138,42 @@ func (l Limits) judge(f facts) (wire.Verdict, string, []wire.Warning) {
 	if !f.settled {
 		fail(wire.Unsettled, "latency had not settled after %.1f s of warm-up; a longer --warmup-limit may help", f.warmupS)
 	}
+	for _, why := range f.unready {
+		fail(wire.Unsettled, "%s", why)
+	}
 	if f.blind != "" {
 		fail(wire.Sensor, "the energy sensor was lost: %s", f.blind)
 	}
-	if s := f.energy; s != nil && s.Gaps > 0 {
-		fail(wire.Sensor, "the energy sensor's readings have %d gaps", s.Gaps)
-	}
-	if s := f.energy; s != nil && s.Readings < l.Readings {
-		fail(wire.Sensor, "%d readings of the energy sensor, at least %d are needed", s.Readings, l.Readings)
+	if f.energy != nil {
+		l.judgeSensor(f.energy, func(format string, args ...any) { fail(wire.Sensor, format, args...) })
 	}
 	if verdict == "" {
 		verdict = wire.Valid
 	}
-	return verdict, strings.Join(reasons, "; "), f.doubts()
+	return verdict, strings.Join(reasons, "; "), f.doubts(l)
+}
+
+// judgeSensor refuses an energy whose readings do not carry it.
+func (l Limits) judgeSensor(s *wire.Energy, fail func(format string, args ...any)) {
+	if s.Gaps > 0 {
+		fail("the energy sensor's readings have %d gaps", s.Gaps)
+	}
+	if s.Readings < l.Readings {
+		fail("%d readings of the energy sensor, at least %d are needed", s.Readings, l.Readings)
+	}
+	if s.Saturated > 0 {
+		fail("%d readings at the end of the energy sensor's range: use a smaller shunt or a wider range", s.Saturated)
+	}
+	if over := s.Stale - s.StaleDue; over > l.Stale {
+		fail("%.0f %% of the energy sensor's readings repeat the one before, %.0f %% may", 100*s.Stale, 100*(s.StaleDue+l.Stale))
+	}
+	if s.Aliased {
+		fail("the energy sensor reads in the rhythm of the inferences, at the same part of each (concentration %.2f): use another batch or averaging", s.Concentration)
+	}
 }
 
 // doubts are warnings for what the machine does not tell.
-func (f facts) doubts() []wire.Warning {
+func (f facts) doubts(l Limits) []wire.Warning {
 	var out []wire.Warning
 	warn := func(code, text string) { out = append(out, wire.Warning{Code: code, Text: text}) }
 	e := f.evidence
@@ -182,8 +183,23 @@ func (f facts) doubts() []wire.Warning {
 	if e.PSICPU == nil {
 		warn("psi-unknown", "the kernel does not tell pressure: built without PSI, or start it with psi=1")
 	}
+	f.conditionDoubts(l, warn)
 	if f.threads > f.cores {
 		warn("oversubscribed", fmt.Sprintf("%d threads on %d cores wait for each other", f.threads, f.cores))
 	}
+	if f.energy != nil {
+		l.sensorDoubts(f.energy, warn)
+	}
 	return out
+}
+
+// sensorDoubts are warnings for what an energy sensor's maker does not tell, and
+// for what reading it costs.
+func (l Limits) sensorDoubts(s *wire.Energy, warn func(code, text string)) {
+	if s.ErrorRel == 0 {
+		warn("sensor-error-unknown", "the energy sensor's maker states no limits of error: the interval is of the integration alone")
+	}
+	if s.SamplerCPU != nil && *s.SamplerCPU > l.SamplerCPU {
+		warn("sampler-cpu", fmt.Sprintf("reading the energy sensor took %.1f %% of a core", 100**s.SamplerCPU))
+	}
 }

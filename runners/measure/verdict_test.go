@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,9 @@ func cpuLine(user, steal string) map[string]string {
 // A figure is published only from a valid trial: a verdict that misses what
 // happened lets a wrong figure through, one that sees ghosts throws good ones away.
 func TestVerdict(t *testing.T) {
-	energy := func(readings, gaps int) *wire.Energy { return &wire.Energy{Readings: readings, Gaps: gaps} }
+	energy := func(readings, gaps int) *wire.Energy {
+		return &wire.Energy{Readings: readings, Gaps: gaps, ErrorRel: 0.01}
+	}
 	// Each window is of 10 s on 4 cores with 4 threads, settled, unless changed.
 	tests := []struct {
 		name    string
@@ -95,6 +98,22 @@ func TestVerdict(t *testing.T) {
 		{name: "readings without gaps", change: func(f *facts) { f.energy = energy(30, 0) }, verdict: wire.Valid},
 		{name: "gaps in the readings", change: func(f *facts) { f.energy = energy(200, 2) }, verdict: wire.Sensor, reason: "2 gaps"},
 		{name: "too few readings", change: func(f *facts) { f.energy = energy(29, 0) }, verdict: wire.Sensor, reason: "29 readings"},
+		{
+			name: "the end of the sensor's range", verdict: wire.Sensor, reason: "2 readings at the end",
+			change: func(f *facts) { f.energy = energy(200, 0); f.energy.Saturated = 2 },
+		},
+		{
+			name: "a sensor that repeats itself", verdict: wire.Sensor, reason: "80 % of the energy sensor's readings repeat the one before, 75 % may",
+			change: func(f *facts) { f.energy = energy(200, 0); f.energy.Stale, f.energy.StaleDue = 0.8, 0.5 },
+		},
+		{
+			name: "a slow sensor that is read often", verdict: wire.Valid,
+			change: func(f *facts) { f.energy = energy(200, 0); f.energy.Stale, f.energy.StaleDue = 0.7, 0.5 },
+		},
+		{
+			name: "readings in the rhythm of the inferences", verdict: wire.Sensor, reason: "same part of each",
+			change: func(f *facts) { f.energy = energy(200, 0); f.energy.Aliased = true },
+		},
 		{name: "a lost sensor", change: func(f *facts) { f.blind = "it is gone" }, verdict: wire.Sensor, reason: "was lost: it is gone"},
 		{name: "another boot", after: map[string]string{"proc/sys/kernel/random/boot_id": "two\n"}, change: func(f *facts) { f.settled = false }, verdict: wire.Faulted, reason: "boot id"},
 	}
@@ -122,6 +141,18 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("a machine that tells everything has warnings: %v", warnings)
 			}
 		})
+	}
+}
+
+// A reader must know when an interval is of half the errors, and what reading cost.
+func TestTheSensorsDoubts(t *testing.T) {
+	cost := 0.05
+	f := facts{energy: &wire.Energy{Readings: 100, SamplerCPU: &cost}, windowS: 10, settled: true}
+	_, _, warnings := DefaultLimits.judge(f)
+	for _, code := range []string{"sensor-error-unknown", "sampler-cpu"} {
+		if !slices.ContainsFunc(warnings, func(w wire.Warning) bool { return w.Code == code }) {
+			t.Errorf("no warning %s: %v", code, warnings)
+		}
 	}
 }
 

@@ -34,6 +34,15 @@ var defaultSettling = settling{
 	ThermalTime: 5 * time.Second, ThermalC: 1,
 }
 
+// within is s with the limit of a temperature's change: so slow that it would
+// take ThermalTime to change by ThermalC, which is about a sensor's step.
+func (s settling) within(l Limits) settling {
+	if l.TempCPerMin > 0 {
+		s.ThermalTime = time.Duration(s.ThermalC / l.TempCPerMin * float64(time.Minute))
+	}
+	return s
+}
+
 // warmth is how a warm-up ended.
 type warmth struct {
 	counts

@@ -152,6 +152,8 @@ var readers = map[string]func(json.RawMessage) (Message, error){
 	Info{}.kind():          strict[Info],
 	Cancel{}.kind():        strict[Cancel],
 	Quit{}.kind():          strict[Quit],
+	Time{}.kind():          strict[Time],
+	TimeResult{}.kind():    strict[TimeResult],
 	Progress{}.kind():      strict[Progress],
 	Loaded{}.kind():        strict[Loaded],
 	MeasureResult{}.kind(): strict[MeasureResult],

@@ -23,6 +23,8 @@ var messages = []Message{
 	Info{},
 	Cancel{},
 	Quit{},
+	Time{},
+	TimeResult{Heard: 1, Answered: 1 << 40},
 	Progress{Stage: "work", Done: 1, Total: 2},
 	Loaded{ModelType: "ernie4_5", Labels: []string{"a", "查询余额"}, ModelBytes: 1},
 	MeasureResult{

@@ -54,6 +54,11 @@ type Measure struct {
 	Own []int `json:"own,omitempty"`
 	// NoEnergy leaves the energy sensors alone, so that the window stays short.
 	NoEnergy bool `json:"no_energy,omitempty"`
+	// Limits judge the trial; nil means DefaultLimits.
+	Limits *Limits `json:"limits,omitempty"`
+	// PowerMode is the name or number of the power mode that the board must be
+	// in; empty means any.
+	PowerMode string `json:"power_mode,omitempty"`
 }
 
 // Evaluate asks for the quality of the loaded model on labelled items.

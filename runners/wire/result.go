@@ -43,7 +43,7 @@ type Loaded struct {
 
 // Progress tells how far a request has come.
 type Progress struct {
-	Stage string `json:"stage"` // "load", "tokenize", "warm-up", "idle", "work", "evaluate", "perplexity"
+	Stage string `json:"stage"` // "load", "tokenize", "cool", "warm-up", "idle", "work", "evaluate", "perplexity"
 	Done  int    `json:"done"`
 	Total int    `json:"total"` // 0 = unknown
 }
@@ -86,6 +86,9 @@ type MeasureResult struct {
 	ExecutedMAC uint64 `json:"executed_mac"`
 	// SkipRate is the share of gated decisions that skipped, in [0, 1].
 	SkipRate float64 `json:"skip_rate"`
+	// Work and Idle are when the windows were, on the clock that Time tells.
+	Work Span   `json:"work"`
+	Idle []Span `json:"idle,omitempty"`
 	// Energy is nil where it is unavailable; EnergyReason then says why.
 	Energy       *Energy     `json:"energy,omitempty"`
 	EnergyReason string      `json:"energy_reason,omitempty"`
@@ -126,27 +129,100 @@ type Evidence struct {
 	Load1 *float64 `json:"load1,omitempty"`
 	// LatencyDrift is the fitted relative change of latency at the warm-up's end.
 	LatencyDrift float64 `json:"latency_drift"`
+	// CooledS is how long the trial waited for the board to cool before it began.
+	CooledS float64 `json:"cooled_s,omitempty"`
+	// Looks counts the looks at clocks, temperatures and supply in the window,
+	// from which the following come.
+	Looks  int     `json:"looks,omitempty"`
+	Clocks []Clock `json:"clocks,omitempty"`
+	// Cooling are the devices that slowed down CPU or GPU, with their highest state.
+	Cooling []Cooling `json:"cooling,omitempty"`
+	// HottestC is the hottest zone in the window, °C.
+	HottestC *float64 `json:"hottest_c,omitempty"`
+	// ThrottleBits are a Raspberry Pi's bits of get_throttled: those that stood
+	// at any look, and, shifted by 16, those that came to be set for good.
+	ThrottleBits *uint32 `json:"throttle_bits,omitempty"`
+	// SupplyV is the least voltage of the 5 V supply.
+	SupplyV *float64 `json:"supply_v,omitempty"`
+	// SupplyChange names a change of the battery's state, such as
+	// "Discharging to Charging".
+	SupplyChange string `json:"supply_change,omitempty"`
+	// ClockJumpS is how far the time of day jumped against the monotonic clock.
+	ClockJumpS float64 `json:"clock_jump_s,omitempty"`
 }
 
-// Energy is the energy of the work window as one sensor saw it.
+// Clock is what a clock did in the window, kHz.
+type Clock struct {
+	Name     string  `json:"name"` // such as "policy0", "arm" (a Pi's firmware), "17000000.gpu"
+	CPUs     string  `json:"cpus,omitempty"`
+	Governor string  `json:"governor,omitempty"`
+	MeanKHz  float64 `json:"mean_khz"`
+	MinKHz   float64 `json:"min_khz"`
+	// TargetKHz is the greatest clock allowed when the window began, CapKHz the
+	// least that this fell to; 0 where nobody says.
+	TargetKHz float64 `json:"target_khz,omitempty"`
+	CapKHz    float64 `json:"cap_khz,omitempty"`
+	// Low counts the looks at which the clock was below its target.
+	Low   int `json:"low"`
+	Looks int `json:"looks"`
+	// Locked says that nothing but a cap can bring the clock below its target.
+	Locked bool `json:"locked,omitempty"`
+}
+
+// Cooling is a device that slows something down to cool it.
+type Cooling struct {
+	Type  string `json:"type"`
+	State int64  `json:"state"`
+}
+
+// Energy is the energy of the work window as one sensor saw it. Lo and Hi are
+// the ends of 95 % intervals of the sensor's limits of error and of the
+// integration; both 0 where the runner was older and gave none.
 type Energy struct {
 	Source    string `json:"source"`     // such as "rapl"
 	Scope     string `json:"scope"`      // such as "SoC-package"
 	TotalRule string `json:"total_rule"` // how the rails add up
 	Simulated bool   `json:"simulated,omitempty"`
-	Rails     []Rail `json:"rails"`
+	// Settings are the sensor's own: averaging, conversion times, addresses.
+	Settings map[string]string `json:"settings,omitempty"`
+	Rails    []Rail            `json:"rails"`
 	// GrossJ is the work window's energy, IdleW the mean power of the idle
 	// windows, NetJ = GrossJ − IdleW·WindowS.
 	GrossJ  float64 `json:"gross_j"`
+	GrossLo float64 `json:"gross_lo_j,omitempty"`
+	GrossHi float64 `json:"gross_hi_j,omitempty"`
 	IdleW   float64 `json:"idle_w"`
 	NetJ    float64 `json:"net_j"`
+	NetLo   float64 `json:"net_lo_j,omitempty"`
+	NetHi   float64 `json:"net_hi_j,omitempty"`
 	WindowS float64 `json:"window_s"`
-	// Readings counts the sensor's readings in the window; Gaps those that
-	// came more than three periods after the last.
+	// Readings counts the sensor's new readings in the window, of the rail that
+	// has the fewest, and RateHz is their rate; Gaps counts those that came more
+	// than three periods after the last.
 	Readings int     `json:"readings"`
+	RateHz   float64 `json:"rate_hz,omitempty"`
 	Gaps     int     `json:"gaps"`
 	PeriodS  float64 `json:"period_s"`
-	// ErrorRel is the sensor's own relative error, 0 = not stated by its maker.
+	// Saturated and Missing count values at the end of the sensor's range and
+	// such that could not be read, of the rails in the total.
+	Saturated int `json:"saturated,omitempty"`
+	Missing   int `json:"missing,omitempty"`
+	// Stale is the share of values that repeat the one before, StaleDue the
+	// share that reading faster than the sensor converts explains.
+	Stale    float64 `json:"stale,omitempty"`
+	StaleDue float64 `json:"stale_due,omitempty"`
+	// Concentration says how unevenly the readings fall within an inference, in
+	// [0, 1]; Aliased that it is no chance, and the energy is of one part of it.
+	Concentration float64 `json:"concentration,omitempty"`
+	Aliased       bool    `json:"aliased,omitempty"`
+	// SyncErrorS is the limit of error between the sensor's clock and the
+	// window's, in seconds; 0 where one machine has both.
+	SyncErrorS float64 `json:"sync_error_s,omitempty"`
+	// SamplerCPU is the CPU time of the readings as a share of one core; nil
+	// where the machine does not tell.
+	SamplerCPU *float64 `json:"sampler_cpu,omitempty"`
+	// ErrorRel is the half-width of the interval by the sensor's own limits
+	// alone, relative to GrossJ; 0 = not stated by its maker.
 	ErrorRel float64 `json:"error_rel,omitempty"`
 }
 
@@ -154,7 +230,15 @@ type Energy struct {
 type Rail struct {
 	Name    string  `json:"name"`
 	EnergyJ float64 `json:"energy_j"`
+	Lo      float64 `json:"energy_lo_j,omitempty"`
+	Hi      float64 `json:"energy_hi_j,omitempty"`
 	InTotal bool    `json:"in_total"`
+	// Missing says that the rail gave no reading in the window.
+	Missing bool `json:"missing,omitempty"`
+	// ShuntUOhm is the shunt's resistance in µΩ; 0 = there is none, or nobody says.
+	ShuntUOhm float64 `json:"shunt_uohm,omitempty"`
+	// MeanV is the mean voltage; 0 = the sensor does not tell.
+	MeanV float64 `json:"mean_v,omitempty"`
 }
 
 // Estimate is a mean-like figure with its standard error over n independent
@@ -208,6 +292,8 @@ type InfoResult struct {
 type Environment struct {
 	Host        string  `json:"host,omitempty"`
 	Board       string  `json:"board,omitempty"` // device-tree model or DMI product
+	Kind        string  `json:"kind,omitempty"`  // such as "pi5"; "generic" is none of those known
+	SoC         string  `json:"soc,omitempty"`
 	OS          string  `json:"os"`
 	Arch        string  `json:"arch"`
 	Kernel      string  `json:"kernel,omitempty"`
@@ -216,7 +302,11 @@ type Environment struct {
 	MemoryBytes int64   `json:"memory_bytes,omitempty"`
 	SwapUsed    int64   `json:"swap_used_bytes,omitempty"`
 	Governor    string  `json:"governor,omitempty"`
-	Virtual     string  `json:"virtual,omitempty"` // hypervisor or container
+	PowerMode   string  `json:"power_mode,omitempty"` // of a Jetson, by name
+	L4T         string  `json:"l4t,omitempty"`        // version of a Jetson's Linux
+	Features    string  `json:"features,omitempty"`   // arithmetic features of all cores, by blanks
+	MaxKHz      int64   `json:"max_khz,omitempty"`    // greatest clock allowed of the fastest core
+	Virtual     string  `json:"virtual,omitempty"`    // hypervisor or container
 	BootID      string  `json:"boot_id,omitempty"`
 	Load1       float64 `json:"load1,omitempty"`
 	TempC       float64 `json:"temp_c,omitempty"` // hottest zone

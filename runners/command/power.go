@@ -1,0 +1,203 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets/power"
+)
+
+// newPower reads the machine's power sensor for a controller, and for a person at
+// the board.
+func newPower() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "power",
+		Short: "Read the power sensor of this machine: watch, calibrate, record",
+		Long: "Reads the power sensor of this machine and writes JSON lines. All of it ends at the end of\n" +
+			"standard input where --attached is given, so that a controller that goes away leaves nothing.",
+		Args: cobra.NoArgs,
+	}
+	c.AddCommand(newPowerWatch(), newPowerCalibrate(), newPowerRecord())
+	return c
+}
+
+// attached makes a command end with its input.
+func attached(c *cobra.Command, run func(context.Context, *cobra.Command) error) {
+	var on bool
+	c.Flags().BoolVar(&on, "attached", false, "end when standard input ends")
+	c.RunE = interruptible(func(ctx context.Context, c *cobra.Command) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		if on {
+			go func() {
+				io.Copy(io.Discard, c.InOrStdin()) //nolint:errcheck // its end is all that counts
+				stop()
+			}()
+		}
+		return run(ctx, c)
+	})
+}
+
+func newPowerWatch() *cobra.Command {
+	var sensors Sensors
+	var period, span time.Duration
+	c := &cobra.Command{
+		Use: "watch", Short: "Write what the rails carry, a line a reading", Args: cobra.NoArgs,
+		Example: "  runner power watch --period 1s",
+	}
+	c.Flags().DurationVar(&period, "period", 200*time.Millisecond, "time between readings")
+	c.Flags().DurationVar(&span, "span", 10*time.Second, "time that mean, least and greatest are of")
+	addSensors(c, &sensors)
+	attached(c, func(ctx context.Context, c *cobra.Command) error {
+		m, err := sensors.Open("/")
+		if err != nil {
+			return wire.Wrap(wire.Target, err)
+		}
+		defer m.Close() //nolint:errcheck // nothing is lost
+		enc := json.NewEncoder(c.OutOrStdout())
+		d := described(m)
+		if err := enc.Encode(PowerLine{Sensor: &d}); err != nil {
+			return err
+		}
+		err = power.Watch(ctx, m, period, span, func(f power.Frame) error {
+			return enc.Encode(PowerLine{Frame: frameOf(f)})
+		})
+		if err != nil {
+			return wire.Wrap(wire.Target, err)
+		}
+		return nil
+	})
+	return c
+}
+
+// CalibrateFlags are how a calibration is run.
+type CalibrateFlags struct {
+	Settle, Dwell time.Duration
+}
+
+// Add adds the flags to a command.
+func (f *CalibrateFlags) Add(c *cobra.Command) {
+	c.Flags().DurationVar(&f.Settle, "settle", 2*time.Second, "wait after a load begins")
+	c.Flags().DurationVar(&f.Dwell, "dwell", 5*time.Second, "time that each load is read for")
+}
+
+func newPowerCalibrate() *cobra.Command {
+	var sensors Sensors
+	var f CalibrateFlags
+	c := &cobra.Command{
+		Use: "calibrate", Short: "Read the sensor under known loads and write what it shows in JSON", Args: cobra.NoArgs,
+		Example: "  runner power calibrate --dwell 10s",
+	}
+	f.Add(c)
+	addSensors(c, &sensors)
+	attached(c, func(ctx context.Context, c *cobra.Command) error {
+		m, err := sensors.Open("/")
+		if err != nil {
+			return wire.Wrap(wire.Target, err)
+		}
+		defer m.Close() //nolint:errcheck // nothing is lost
+		result, err := Calibrate(ctx, m, f)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(c.OutOrStdout()).Encode(result)
+	})
+	return c
+}
+
+// Calibrate reads a meter of this machine while nothing runs on it, and while
+// 1, 2, 4 … threads up to every core are busy.
+func Calibrate(ctx context.Context, m power.Meter, f CalibrateFlags) (*CalibrationRecord, error) {
+	steps := []power.Step{{Name: "idle"}}
+	cores := runtime.GOMAXPROCS(0)
+	for n := 1; ; n = min(2*n, cores) {
+		steps = append(steps, power.Step{
+			Name: fmt.Sprintf("%d busy", n), Load: float64(n),
+			Run: func(ctx context.Context) error { return busy(ctx, n) },
+		})
+		if n == cores {
+			break
+		}
+	}
+	c, err := power.Calibrate(ctx, m, steps, power.CalibrateOptions{Settle: f.Settle, Dwell: f.Dwell, Seed: 1})
+	if err != nil {
+		return nil, wire.Wrap(wire.Target, err)
+	}
+	c.Sensor = described(m)
+	return calibrationOf(c), nil
+}
+
+// busy keeps n threads at arithmetic until ctx ends.
+func busy(ctx context.Context, n int) error {
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() {
+			x := uint64(i + 1)
+			for ctx.Err() == nil {
+				for range 100_000 {
+					x = x*6364136223846793005 + 1442695040888963407
+				}
+			}
+			runtime.KeepAlive(x)
+		})
+	}
+	wait.Wait()
+	return nil
+}
+
+func newPowerRecord() *cobra.Command {
+	var sensors Sensors
+	var length, period time.Duration
+	c := &cobra.Command{
+		Use: "record", Short: "Write what passes over the bus of an I²C sensor, in periph's playback form", Args: cobra.NoArgs,
+		Example: `  runner power record --sensors '{"i2c":{"bus":"1","chip":"ina226","rails":[{"name":"5V","shunt_uohm":10000}]}}'`,
+	}
+	c.Flags().DurationVar(&length, "for", 10*time.Second, "length of the recording")
+	c.Flags().DurationVar(&period, "period", 50*time.Millisecond, "time between readings")
+	addSensors(c, &sensors)
+	attached(c, func(ctx context.Context, c *cobra.Command) error {
+		if sensors.I2C == nil {
+			return &wire.Error{
+				Kind: wire.Harness, Text: "there is no I²C sensor to record",
+				Mend: "describe it by --" + sensorsFlag + `, or in the inventory as a rail with bus, address and shunt_uohm; sensors that the kernel drives have no bus traffic of ours`,
+			}
+		}
+		return Record(ctx, *sensors.I2C, length, period, c.OutOrStdout())
+	})
+	return c
+}
+
+// Record reads an I²C sensor of this machine for a while and writes its bus
+// traffic. The end of ctx ends it early.
+func Record(ctx context.Context, i2c power.I2C, length, period time.Duration, w io.Writer) error {
+	if length <= 0 || period <= 0 {
+		return &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("recording for %v every %v: use times above 0", length, period)}
+	}
+	bus, err := power.OpenBus(i2c.Bus)
+	if err != nil {
+		return wire.Wrap(wire.Target, err)
+	}
+	defer bus.Close() //nolint:errcheck // nothing is lost
+	r := power.Record(bus, w)
+	m, err := power.OpenI2COn(r, i2c)
+	if err != nil {
+		return errors.Join(wire.Wrap(wire.Target, err), r.Flush())
+	}
+	ctx, stop := context.WithTimeout(ctx, length)
+	defer stop()
+	err = power.Watch(ctx, m, period, period, func(power.Frame) error { return nil })
+	if err = errors.Join(err, m.Close(), r.Flush()); err != nil && !errors.Is(err, os.ErrClosed) {
+		return wire.Wrap(wire.Target, err)
+	}
+	return nil
+}
