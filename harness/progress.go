@@ -20,6 +20,7 @@ type progress interface {
 	Stage(name string, total int)
 	Step(n int, what string)
 	Note(level, text string)
+	Target(name, doing string, done, total int64)
 	Close()
 }
 
@@ -52,6 +53,7 @@ type lines struct {
 	name        string
 	done, total int
 	began, told time.Time
+	targets     map[string]saying
 }
 
 func (l *lines) Stage(name string, total int) {
@@ -109,7 +111,8 @@ type bars struct {
 	p   *mpb.Progress
 	bar *mpb.Bar
 
-	what atomic.Pointer[string]
+	what    atomic.Pointer[string]
+	targets map[string]*targetBar
 }
 
 func (b *bars) Stage(name string, total int) {
@@ -152,6 +155,7 @@ func (b *bars) end() {
 func (b *bars) Close() {
 	b.mu.Lock()
 	b.end()
+	b.endTargets()
 	b.mu.Unlock()
 	b.p.Wait()
 }

@@ -3,14 +3,17 @@ package main
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/seed-c6f48606/harness/harness/sweep"
+	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
 // recipeFile is a plan in YAML. A key that is left out keeps its default.
 type recipeFile struct {
+	Target       []string  `yaml:"target"`
 	Model        *string   `yaml:"model"`
 	Dataset      *string   `yaml:"dataset"`
 	Bits         []int     `yaml:"bits"`
@@ -24,7 +27,16 @@ type recipeFile struct {
 	CalibSamples *int      `yaml:"calib_samples"`
 	Scenario     *string   `yaml:"scenario"`
 	Repeats      *int      `yaml:"repeats"`
+	Retries      *int      `yaml:"retries"`
 	Seed         *uint64   `yaml:"seed"`
+	Energy       *bool     `yaml:"energy"`
+
+	Window        *time.Duration `yaml:"window"`
+	IdleWindow    *time.Duration `yaml:"idle_window"`
+	WarmupLimit   *time.Duration `yaml:"warmup_limit"`
+	MinInferences *int           `yaml:"min_inferences"`
+	// Limits are what a valid trial must keep; those left out stay at their default.
+	Limits *wire.Limits `yaml:"limits"`
 }
 
 // readRecipeFile reads a recipe; an unknown key is an error with its line.
@@ -33,8 +45,14 @@ func readRecipeFile(path string) (*recipeFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--recipe: %w", err)
 	}
-	var f recipeFile
+	limits := wire.DefaultLimits()
+	f := recipeFile{Limits: &limits}
 	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("--recipe %s: %w", path, err)
+	}
+	if f.Limits == nil || *f.Limits == wire.DefaultLimits() {
+		f.Limits = nil // so that the plan of a file without them says so
+	} else if err := f.Limits.Validate(); err != nil {
 		return nil, fmt.Errorf("--recipe %s: %w", path, err)
 	}
 	return &f, nil
@@ -63,7 +81,16 @@ func (f *recipeFile) apply(p *sweep.Plan) {
 	set(&p.CalibSamples, f.CalibSamples)
 	set(&p.Scenario, f.Scenario)
 	set(&p.Repeats, f.Repeats)
+	set(&p.Retries, f.Retries)
 	set(&p.Seed, f.Seed)
+	set(&p.Energy, f.Energy)
+	set(&p.Window, f.Window)
+	set(&p.IdleWindow, f.IdleWindow)
+	set(&p.WarmupLimit, f.WarmupLimit)
+	set(&p.MinInferences, f.MinInferences)
+	if f.Limits != nil {
+		p.Limits = f.Limits
+	}
 }
 
 func set[T any](dst, src *T) {

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,6 +48,8 @@ func printRun(w io.Writer, r *sweep.Record, rows []stat.Row) error {
 	if threads {
 		t.header[4] = "batch/threads"
 	}
+	several := len(r.Plan.Targets) > 1
+	marked := slices.ContainsFunc(rows, func(row stat.Row) bool { return label(row) != "" })
 	for _, c := range r.Cells {
 		f := figures[c.ID]
 		valid, all := 0, 0
@@ -70,7 +74,22 @@ func printRun(w io.Writer, r *sweep.Record, rows []stat.Row) error {
 		if energy {
 			line = append(line, point(f["energy_j"], func(v float64) string { return digits(1e3 * v) }), point(f["tops_per_w"], digits))
 		}
+		if marked {
+			line = append(line, labels(f))
+		}
+		if several {
+			line = append([]string{c.Target}, line...)
+		}
 		t.rows = append(t.rows, line)
+	}
+	if marked {
+		t.header = append(t.header, "labels")
+	}
+	if several {
+		t.header = append([]string{"target"}, t.header...)
+		for i := range t.right {
+			t.right[i]++
+		}
 	}
 	if err := t.print(w); err != nil {
 		return err
@@ -82,14 +101,18 @@ func printRun(w io.Writer, r *sweep.Record, rows []stat.Row) error {
 
 // describe prints what a reader needs beside the table.
 func describe(w io.Writer, r *sweep.Record, energy bool) {
-	env := r.Environment()
-	fmt.Fprintf(w, "%s on %s; %s, %d cores, kernels %s", r.Run.Model, r.Run.Dataset, env.CPU, env.Cores, env.Tier)
-	if env.Virtual != "" {
-		fmt.Fprintf(w, ", in %s", env.Virtual)
+	fmt.Fprintf(w, "%s on %s", r.Run.Model, r.Run.Dataset)
+	if one := r.Plan.Targets; len(one) == 1 {
+		fmt.Fprintf(w, "; %s", machine(one[0], r.EnvironmentOf(one[0])))
 	}
 	fmt.Fprintf(w, "\nmedians of %s with 95 %% intervals%s; latency is of one batch; MB = 10⁶ bytes; GOPS executed\n", counted(r.Plan.Repeats, "trial"), lower(r))
 	if b := r.Baseline(); b != nil {
 		fmt.Fprintf(w, "floor: %s, macro-F1 %.3f [%.3f, %.3f], n = %d\n", b.Name, b.MacroF1, b.Lo, b.Hi, b.N)
+	}
+	if len(r.Plan.Targets) > 1 {
+		for _, name := range r.Plan.Targets {
+			fmt.Fprintf(w, "%s; %s\n", machine(name, r.EnvironmentOf(name)), tally(r.Verdicts(name)))
+		}
 	}
 	var worse []string
 	cmps := r.Comparisons()
@@ -112,6 +135,59 @@ func describe(w io.Writer, r *sweep.Record, energy bool) {
 			fmt.Fprintln(w, "warning:", text)
 		}
 	}
+}
+
+// machine names a target and what it is.
+func machine(name string, env wire.Environment) string {
+	text := ""
+	if name != sweep.Local {
+		text = name + ": "
+	}
+	if env.OS == "" {
+		return text + "nothing was measured"
+	}
+	if env.Board != "" && name != sweep.Local {
+		text += env.Board + ", "
+	}
+	text += fmt.Sprintf("%s, %d cores, kernels %s", env.CPU, env.Cores, env.Tier)
+	if env.Virtual != "" {
+		text += ", in " + env.Virtual
+	}
+	return text
+}
+
+// tally counts trials by verdict, the valid ones first.
+func tally(verdicts map[wire.Verdict]int) string {
+	parts := []string{fmt.Sprintf("%d valid", verdicts[wire.Valid])}
+	for _, v := range slices.Sorted(maps.Keys(verdicts)) {
+		if v != wire.Valid {
+			parts = append(parts, fmt.Sprintf("%d %s", verdicts[v], v))
+		}
+	}
+	return "trials: " + strings.Join(parts, ", ")
+}
+
+// label says of a figure that no hardware stands behind it.
+func label(r stat.Row) string {
+	var out []string
+	for _, mark := range []string{stat.Emulated, stat.Simulated} {
+		if r.Available() && slices.Contains(r.Warnings, mark) {
+			out = append(out, mark)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// labels are those of a cell's time and energy.
+func labels(figures map[string]stat.Row) string {
+	var out []string
+	if l := label(figures["latency_ms_p50"]); l != "" {
+		out = append(out, "time "+l)
+	}
+	if slices.Contains(figures["energy_j"].Warnings, stat.Simulated) {
+		out = append(out, "energy "+stat.Simulated)
+	}
+	return strings.Join(out, ", ")
 }
 
 // lower says in how many cells the valid trials are too few for 95 %.

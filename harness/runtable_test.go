@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func stored() *sweep.Record {
 	}
 	env := wire.Environment{OS: "linux", Arch: "amd64", CPU: "Example CPU", Cores: 2, Tier: "avx2", Virtual: "kvm"}
 	for i, axes := range p.Cells() {
-		c := store.Cell{ID: axes.ID(), Position: i, Artefact: axes.ID()}
+		c := store.Cell{ID: axes.ID(), Target: sweep.Local, Position: i, Artefact: axes.ID()}
 		r.Cells = append(r.Cells, sweep.RecordedCell{Cell: c, Axes: axes})
 		for repeat := range 6 {
 			m := wire.MeasureResult{
@@ -77,5 +78,35 @@ func TestRunTable(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), out.String()); diff != "" {
 		t.Errorf("table (-want +got); rewrite it with make golden:\n%s", diff)
+	}
+}
+
+// On several boards a line without its board is nobody's, and a stand-in's figures
+// must not pass for a board's.
+func TestTableOfSeveralTargets(t *testing.T) {
+	r := stored()
+	r.Plan.Targets = []string{sweep.Local, "pi5", "asleep"}
+	n := len(r.Cells)
+	for _, c := range r.Cells[:n] {
+		c.ID, c.Target = sweep.CellID("pi5", c.Axes), "pi5"
+		r.Cells = append(r.Cells, c)
+	}
+	for _, x := range r.Trials {
+		x.Cell += "@pi5"
+		x.Result.Env.Board = "Raspberry Pi 5"
+		x.Result.Warnings = []wire.Warning{{Code: "emulated"}}
+		x.Result.Energy = &wire.Energy{GrossJ: 1, WindowS: 1, Simulated: true}
+		r.Trials = append(r.Trials, x)
+	}
+	var b bytes.Buffer
+	if err := printRun(&b, r, r.Rows()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"target", "\npi5 ", "\nlocal ", "time emulated, energy simulated", "pi5: Raspberry Pi 5, Example CPU", "trials: 7 valid, 5 throttled", "asleep: nothing was measured",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, b.String())
+		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-c6f48606/harness/harness/store"
 	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets/remote"
 )
 
 // sweepFlags are the flags of harness sweep.
@@ -29,6 +30,11 @@ type sweepFlags struct {
 	store  string
 	report string
 	resume string
+
+	targets   []string // as typed: names, local, label=NAME
+	inventory string
+	runnerDir string
+	patience  time.Duration
 }
 
 func (a *app) sweepCommand() *cobra.Command {
@@ -45,17 +51,28 @@ axes (bits, rank ratio, prune ratio, threshold, batch) in a few minutes and
 leaves energy sensors alone. With one, every combination of the listed values is
 a cell and the axes without a list stay dense.
 
+--target names machines of the inventory (harness targets list), local, or
+label=NAME for all of a label. The artefacts are built and their quality is
+evaluated here, once; runner, model and data are deployed by their content, and
+the trials of the targets run beside each other. A target that does not answer is
+waited for; given up, it costs no other target's results.
+
 Ctrl-C finishes the running trial and saves; --resume goes on.`,
 		Example: `  harness sweep
   harness sweep --bits 16,8,4 --prune-ratio 0,.25,.5 --repeats 10
   harness sweep --dataset clinc150 --model clinc150-nano --bits 16,8,4 --rank-ratio 1,.5 --threshold 0,.5 --batch 1,16
   harness sweep --model ./my-model --dataset csv:train.csv --test-file test.csv --label-column intent
+  harness sweep --target pi5,orin-nano,local --bits 16,8,4
+  harness sweep --target label=edge --batch 1,16 --target-patience 20m
   harness sweep --resume last`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.sweep(c, f) },
 	}
 	p, flags := &f.plan, c.Flags()
-	flags.StringVar(&p.Target, "target", p.Target, "machine to measure on")
+	flags.StringSliceVar(&f.targets, "target", p.Targets, "machines to measure on: names of the inventory, local, label=NAME")
+	flags.StringVar(&f.inventory, "targets", "", "inventory file (default ./targets.yaml, else the user's)")
+	flags.StringVar(&f.runnerDir, "runner-dir", "", "folder of built runners, runner-GOOS-GOARCH (default: built from source for the target)")
+	flags.DurationVar(&f.patience, "target-patience", sweep.DefaultPatience, "how long a target that does not answer is waited for")
 	flags.StringVar(&p.Model, "model", p.Model, "built-in name, model folder, .safetensors or .gguf")
 	f.data.add(c, p.Data.Spec)
 	flags.IntSliceVar(&p.Bits, "bits", nil, "stored weight bits: 16, 8, 6, 5, 4, 3 or 2")
@@ -63,7 +80,7 @@ Ctrl-C finishes the running trial and saves; --resume goes on.`,
 	flags.Float64SliceVar(&p.PruneRatio, "prune-ratio", nil, "share of block parameters removed, 0 = dense")
 	flags.Float64SliceVar(&p.Threshold, "threshold", nil, "routing threshold: skip where the gate says less, 0 = dense")
 	flags.IntSliceVar(&p.Batch, "batch", nil, "items of one inference")
-	flags.IntSliceVar(&p.Threads, "threads", nil, "worker threads (default every core)")
+	flags.IntSliceVar(&p.Threads, "threads", nil, "worker threads (default every core of the target)")
 	flags.IntVar(&p.GroupSize, "group-size", p.GroupSize, "weights that share a scale: 32, 64, 128 or 256")
 	flags.StringVar(&p.Algorithm, "algorithm", p.Algorithm, "how weights are rounded: rtn")
 	flags.IntVar(&p.CalibSamples, "calib-samples", p.CalibSamples, "train sequences that compression learns from")
@@ -71,6 +88,7 @@ Ctrl-C finishes the running trial and saves; --resume goes on.`,
 	flags.IntVar(&p.Repeats, "repeats", p.Repeats, "trials of a cell, each a process of its own; 6 reach a 95 % interval")
 	flags.IntVar(&p.Retries, "retries", p.Retries, "further attempts of a trial that was not valid")
 	flags.DurationVar(&p.Window, "window", 0, "least length of a trial's work window (default 0.5s; 10s with an energy sensor)")
+	flags.DurationVar(&p.IdleWindow, "idle-window", 0, "length of the idle windows before and after it (default none; 2s with an energy sensor)")
 	flags.DurationVar(&p.WarmupLimit, "warmup-limit", p.WarmupLimit, "end of a warm-up that does not settle (default 12 rounds of the texts, 3s to 30s)")
 	flags.BoolVar(&p.Energy, "energy", p.Energy, "read the energy sensor, if there is one")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "decides the order of trials, the calibration sequences and the resampling")
@@ -82,7 +100,7 @@ Ctrl-C finishes the running trial and saves; --resume goes on.`,
 	flags.StringVar(&f.resume, "resume", "", "go on with a run: its id or last")
 	complete(c, "scenario", wire.SingleStream, wire.Offline)
 	complete(c, "search", "grid")
-	complete(c, "target", sweep.Local)
+	a.completeTargets(c)
 	completeModel(c)
 	return c
 }
@@ -114,7 +132,6 @@ func (f *sweepFlags) build(c *cobra.Command) (sweep.Plan, error) {
 		flag string
 		set  func()
 	}{
-		{"target", func() { p.Target = from.Target }},
 		{"model", func() { p.Model = from.Model }},
 		{"bits", func() { p.Bits = from.Bits }},
 		{"rank-ratio", func() { p.RankRatio = from.RankRatio }},
@@ -129,6 +146,7 @@ func (f *sweepFlags) build(c *cobra.Command) (sweep.Plan, error) {
 		{"repeats", func() { p.Repeats = from.Repeats }},
 		{"retries", func() { p.Retries = from.Retries }},
 		{"window", func() { p.Window = from.Window }},
+		{"idle-window", func() { p.IdleWindow = from.IdleWindow }},
 		{"warmup-limit", func() { p.WarmupLimit = from.WarmupLimit }},
 		{"energy", func() { p.Energy = from.Energy }},
 		{"seed", func() { p.Seed = from.Seed }},
@@ -138,6 +156,9 @@ func (f *sweepFlags) build(c *cobra.Command) (sweep.Plan, error) {
 		}
 	}
 	f.data.apply(c, &p.Data)
+	if err := f.place(&p, file, given); err != nil {
+		return p, err
+	}
 	switch {
 	case f.search != "grid":
 		return p, fmt.Errorf("--search %q: must be grid, the one search of this build", f.search)
@@ -155,9 +176,11 @@ func (a *app) sweep(c *cobra.Command, f *sweepFlags) error {
 		return errors.New("--resume \"\": name the run to go on with, or last")
 	case f.budget < 0:
 		return fmt.Errorf("--budget %v: must be longer than 0s", f.budget)
+	case f.patience <= 0:
+		return fmt.Errorf("--target-patience %v: must be longer than 0s", f.patience)
 	}
 	if f.resume != "" {
-		if err := refuseWith(c, "resume", "store", "report", "budget", "output", "quiet"); err != nil {
+		if err := refuseWith(c, "resume", "store", "report", "budget", "targets", "runner-dir", "target-patience", "output", "quiet"); err != nil {
 			return err
 		}
 	}
@@ -187,11 +210,18 @@ func (a *app) sweep(c *cobra.Command, f *sweepFlags) error {
 	if err != nil {
 		return err
 	}
+	boards := &fleet{path: f.inventory, finder: remote.Finder{Dir: f.runnerDir}}
+	defer func() {
+		if err := boards.close(); err != nil {
+			fmt.Fprintln(a.err, note(store.Warning, err.Error()))
+		}
+	}()
 	bar := a.progress()
 	stop, ctx, release := interrupts(ctx, bar)
 	defer release()
 	o := sweep.Options{
 		Store: s, Cache: cache, Launch: launch, Progress: bar, Stop: stop, Budget: f.budget,
+		Open: boards.open, Patience: f.patience,
 		Command: "harness " + strings.Join(a.args, " "),
 	}
 	var id string
@@ -206,13 +236,33 @@ func (a *app) sweep(c *cobra.Command, f *sweepFlags) error {
 		fmt.Fprintf(a.err, "run %s is complete: nothing was left to do\n", id)
 		err = nil
 	}
+	var lost *sweep.LostError
+	if errors.As(err, &lost) {
+		return a.showRest(context.WithoutCancel(ctx), s, id, f, err)
+	}
 	if id != "" && err != nil {
 		return fmt.Errorf("%w\ngo on with: %s", err, resumeLine(id, f.store))
 	}
 	if err != nil {
 		return err
 	}
-	return a.show(context.WithoutCancel(ctx), s, id, f)
+	_, err = a.show(context.WithoutCancel(ctx), s, id, f)
+	return err
+}
+
+// showRest shows what a run has whose targets were not all measured. Only cells
+// that have no result make that a failure.
+func (a *app) showRest(ctx context.Context, s *store.Store, id string, f *sweepFlags, lost error) error {
+	record, err := a.show(ctx, s, id, f)
+	if err != nil && !errors.Is(err, errNoValid) {
+		return errors.Join(lost, err)
+	}
+	for _, target := range record.Plan.Targets {
+		if record.Unmeasured(target) > 0 {
+			return lost
+		}
+	}
+	return nil
 }
 
 func resumeLine(id, location string) string {
@@ -224,18 +274,18 @@ func resumeLine(id, location string) string {
 }
 
 // show prints a run's table and writes its report.
-func (a *app) show(ctx context.Context, s *store.Store, id string, f *sweepFlags) error {
+func (a *app) show(ctx context.Context, s *store.Store, id string, f *sweepFlags) (*sweep.Record, error) {
 	record, err := sweep.Read(ctx, s, id)
 	if err != nil {
-		return err
+		return record, err
 	}
 	rows := record.Rows()
 	if err := a.emitRun(record, rows); err != nil {
-		return err
+		return record, err
 	}
 	if f.report != "" {
 		if err := writeReport(f.report, record, rows); err != nil {
-			return err
+			return record, err
 		}
 	}
 	if a.format == "table" {
@@ -249,9 +299,9 @@ func (a *app) show(ctx context.Context, s *store.Store, id string, f *sweepFlags
 		fmt.Fprintf(a.err, "go on with: %s\n", resumeLine(id, f.store))
 	}
 	if record.ValidTrials() == 0 {
-		return errNoValid
+		return record, errNoValid
 	}
-	return nil
+	return record, nil
 }
 
 // refuseWith refuses flags that mean nothing beside another one.

@@ -89,10 +89,10 @@ func scanRun(rows *sql.Rows) (Run, error) {
 func (s *Store) Cells(ctx context.Context, run string) ([]Cell, error) {
 	return query(ctx, s, "reading cells", func(rows *sql.Rows) (c Cell, err error) {
 		var axes string
-		err = rows.Scan(&c.ID, &c.Position, &c.Artefact, &axes)
+		err = rows.Scan(&c.ID, &c.Target, &c.Position, &c.Artefact, &axes)
 		c.Axes = json.RawMessage(axes)
 		return c, err
-	}, "SELECT id, position, artefact, axes FROM cells WHERE run = ? ORDER BY position", run)
+	}, "SELECT id, target, position, artefact, axes FROM cells WHERE run = ? ORDER BY position", run)
 }
 
 // Artefacts returns a run's artefacts in the order they were built.
@@ -158,12 +158,12 @@ func (s *Store) Qualities(ctx context.Context, run string) ([]Quality, error) {
 func (s *Store) Events(ctx context.Context, run string) ([]Event, error) {
 	return query(ctx, s, "reading events", func(rows *sql.Rows) (e Event, err error) {
 		var at string
-		if err = rows.Scan(&at, &e.Level, &e.Code, &e.Text); err != nil {
+		if err = rows.Scan(&at, &e.Level, &e.Code, &e.Text, &e.Target); err != nil {
 			return e, err
 		}
 		e.At, err = unstamp(at)
 		return e, err
-	}, "SELECT at, level, code, text FROM events WHERE run = ? ORDER BY id", run)
+	}, "SELECT at, level, code, text, target FROM events WHERE run = ? ORDER BY id", run)
 }
 
 // query reads all rows of a statement.

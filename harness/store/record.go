@@ -50,6 +50,7 @@ type Artefact struct {
 // Cell is one configuration of a run; Axes is the plan's own record of it.
 type Cell struct {
 	ID       string
+	Target   string // name of the machine; empty is stored as "local"
 	Position int
 	Artefact string
 	Axes     json.RawMessage
@@ -88,4 +89,5 @@ const (
 type Event struct {
 	At                time.Time
 	Level, Code, Text string
+	Target            string // the machine that it is about, empty = the run as a whole
 }

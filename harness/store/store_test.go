@@ -64,7 +64,7 @@ func TestRoundTrip(t *testing.T) {
 		l.AddQuality(t.Context(), quality),
 		l.AddQuality(t.Context(), quality),
 		l.AddArtefact(t.Context(), artefact),
-		l.AddEvent(t.Context(), store.Warning, "x", "y"),
+		l.AddEvent(t.Context(), store.Event{Level: store.Warning, Code: "x", Text: "y"}),
 		l.Close(t.Context(), store.Done, ""),
 		s.Close(),
 	} {

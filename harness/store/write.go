@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -12,8 +13,8 @@ import (
 func (l *Lease) AddCells(ctx context.Context, cells []Cell) error {
 	return l.write(ctx, "storing cells", func(tx *sql.Tx) error {
 		for _, c := range cells {
-			_, err := tx.ExecContext(ctx, "INSERT INTO cells (run, id, position, artefact, axes) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
-				l.run, c.ID, c.Position, c.Artefact, document(c.Axes))
+			_, err := tx.ExecContext(ctx, "INSERT INTO cells (run, id, target, position, artefact, axes) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+				l.run, c.ID, cmp.Or(c.Target, thisMachine), c.Position, c.Artefact, document(c.Axes))
 			if err != nil {
 				return fmt.Errorf("cell %s: %w", c.ID, err)
 			}
@@ -81,10 +82,14 @@ func (l *Lease) AddQuality(ctx context.Context, q Quality) error {
 	})
 }
 
-// AddEvent notes something about the run.
-func (l *Lease) AddEvent(ctx context.Context, level, code, text string) error {
+// thisMachine is the target of cells that name none.
+const thisMachine = "local"
+
+// AddEvent notes something about the run. Its time is that of the storing.
+func (l *Lease) AddEvent(ctx context.Context, e Event) error {
 	return l.write(ctx, "storing event", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO events (run, at, level, code, text) VALUES (?,?,?,?,?)", l.run, stamp(time.Now()), level, code, text)
+		_, err := tx.ExecContext(ctx, "INSERT INTO events (run, at, level, code, text, target) VALUES (?,?,?,?,?,?)",
+			l.run, stamp(time.Now()), e.Level, e.Code, e.Text, e.Target)
 		return err
 	})
 }

@@ -19,9 +19,15 @@ const confidence = 0.95
 // depends on the record alone.
 func (r *Record) Rows() []stat.Row {
 	assessed := map[qualityKey]*Assessment{}
+	machines := map[string]*machine{}
 	var out []stat.Row
 	for _, c := range r.Cells {
-		f := r.figures(c)
+		m := machines[c.Target]
+		if m == nil {
+			m = r.machine(c.Target)
+			machines[c.Target] = m
+		}
+		f := r.figures(c, m)
 		f.timing()
 		f.work()
 		f.energy()
@@ -38,19 +44,39 @@ type qualityKey struct {
 
 // figures collects the rows of one cell.
 type figures struct {
-	record *Record
-	cell   RecordedCell
-	base   stat.Row // what all rows of the cell share
-	valid  []store.Trial
-	rows   []stat.Row
+	record  *Record
+	cell    RecordedCell
+	machine *machine
+	base    stat.Row // what all rows of the cell share
+	valid   []store.Trial
+	rows    []stat.Row
 }
 
-func (r *Record) figures(c RecordedCell) *figures {
-	f := &figures{record: r, cell: c}
+// machine is what all cells of a target share.
+type machine struct {
+	env       wire.Environment
+	noEnergy  string // why there is no energy; the last reason given
+	simulated bool
+}
+
+func (r *Record) machine(target string) *machine {
+	m := &machine{env: r.EnvironmentOf(target)}
+	for _, t := range r.trialsOn(target) {
+		if t.Result.Energy == nil && t.Result.EnergyReason != "" {
+			m.noEnergy = t.Result.EnergyReason
+		}
+		m.simulated = m.simulated || t.Result.Energy != nil && t.Result.Energy.Simulated
+	}
+	return m
+}
+
+func (r *Record) figures(c RecordedCell, m *machine) *figures {
+	f := &figures{record: r, cell: c, machine: m}
 	at := r.Run.Started
-	env := r.Environment()
+	env := m.env
 	verdicts := map[wire.Verdict]int{}
 	var warnings []string
+	threads := c.Axes.Threads
 	for _, t := range r.trials(c.ID) {
 		verdicts[t.Result.Verdict]++
 		if t.Ended.After(at) {
@@ -61,6 +87,9 @@ func (r *Record) figures(c RecordedCell) *figures {
 		}
 		f.valid = append(f.valid, t)
 		env = t.Result.Env
+		if c.Axes.Threads == 0 {
+			threads = t.Result.Threads // every core, which the target counted
+		}
 		for _, w := range t.Result.Warnings {
 			if !slices.Contains(warnings, w.Code) {
 				warnings = append(warnings, w.Code)
@@ -68,9 +97,9 @@ func (r *Record) figures(c RecordedCell) *figures {
 		}
 	}
 	f.base = stat.Row{
-		Run: r.Run.ID, Cell: c.ID, Target: r.Plan.Target, Board: boardName(env), Model: r.Run.Model, Dataset: r.Run.Dataset,
+		Run: r.Run.ID, Cell: c.ID, Target: c.Target, Board: boardName(env), Model: r.Run.Model, Dataset: r.Run.Dataset,
 		Bits: c.Axes.Bits, GroupSize: r.Plan.GroupSize, Algorithm: r.Plan.Algorithm, RankRatio: c.Axes.RankRatio,
-		PruneRatio: c.Axes.PruneRatio, Threshold: c.Axes.Threshold, Batch: c.Axes.Batch, Threads: c.Axes.Threads,
+		PruneRatio: c.Axes.PruneRatio, Threshold: c.Axes.Threshold, Batch: c.Axes.Batch, Threads: threads,
 		Tier: env.Tier, Scenario: r.Plan.Scenario, Verdict: summary(verdicts), Warnings: warnings,
 		Time: at.UTC().Truncate(time.Microsecond), Commit: r.Run.Commit,
 	}
@@ -117,6 +146,11 @@ func (f *figures) unavailable(metric, unit, why string) {
 
 // median appends the median over the valid trials of a value of one trial.
 func (f *figures) median(metric, unit string, of func(wire.MeasureResult) float64, warnings ...string) {
+	f.medianWithin(0, metric, unit, of, warnings...)
+}
+
+// medianWithin is median of a value that has a relative error in every trial.
+func (f *figures) medianWithin(rel float64, metric, unit string, of func(wire.MeasureResult) float64, warnings ...string) {
 	var xs []float64
 	for _, t := range f.valid {
 		if v := of(t.Result); !math.IsNaN(v) && !math.IsInf(v, 0) {
@@ -127,7 +161,7 @@ func (f *figures) median(metric, unit string, of func(wire.MeasureResult) float6
 		f.unavailable(metric, unit, "no valid trial")
 		return
 	}
-	i := stat.MedianCI(xs, confidence)
+	i := widen(stat.MedianCI(xs, confidence), rel)
 	switch {
 	case len(xs) == 1:
 		warnings = append(warnings, "one trial: no interval")
@@ -136,6 +170,31 @@ func (f *figures) median(metric, unit string, of func(wire.MeasureResult) float6
 		warnings = append(warnings, fmt.Sprintf("interval at %.1f %%: %d trials reach no more", 100*i.Level, len(xs)))
 	}
 	f.add(metric, unit, i, warnings...)
+}
+
+// widen adds the sensor's own error to a figure's interval. It is the same in
+// every trial, so repeating does not make it smaller: the half-width that the
+// trials' scatter gives and the sensor's, relative to the figure, add in squares.
+func widen(i stat.Interval, rel float64) stat.Interval {
+	own := rel * math.Abs(i.Value)
+	i.Lo = i.Value - math.Hypot(i.Value-i.Lo, own) // NaN stays NaN
+	i.Hi = i.Value + math.Hypot(i.Hi-i.Value, own)
+	return i
+}
+
+// sensorError is the median relative half-width of the trials' gross energy, 0
+// where the records tell none.
+func (f *figures) sensorError() float64 {
+	var rels []float64
+	for _, t := range f.valid {
+		if e := t.Result.Energy; e != nil && e.GrossJ > 0 && e.GrossHi > e.GrossLo {
+			rels = append(rels, (e.GrossHi-e.GrossLo)/2/e.GrossJ)
+		}
+	}
+	if len(rels) == 0 {
+		return 0
+	}
+	return stat.Quantile(rels, 0.5)
 }
 
 // tailSamples is how many samples a trial needs before its p99 is more than
@@ -160,7 +219,11 @@ func (f *figures) timing() {
 	f.median("throughput_per_s", "1/s", func(m wire.MeasureResult) float64 { return float64(m.Items) / m.WindowS })
 	f.median("prefill_tok_s", "1/s", func(m wire.MeasureResult) float64 { return float64(m.Tokens) / m.WindowS })
 	f.unavailable("decode_tok_s", "1/s", "a classifier reads and does not generate")
+	base := f.base.Warnings
+	// A model is as large as it is, whatever reads it.
+	f.base.Warnings = slices.DeleteFunc(slices.Clone(base), func(w string) bool { return w == stat.Emulated })
 	f.median("model_bytes", "B", func(m wire.MeasureResult) float64 { return float64(m.ModelBytes) })
+	f.base.Warnings = base
 	f.median("peak_rss_bytes", "B", func(m wire.MeasureResult) float64 { return float64(m.PeakRSSBytes) })
 }
 
@@ -182,15 +245,10 @@ func (f *figures) work() {
 	f.unavailable("gb_s", "GB/s", "memory traffic is not measured")
 }
 
-// energy is that of one item, gross, as the total rule adds the rails up.
+// energy is that of one item, gross, as the total rule adds the rails up. The
+// intervals have the sensor's error in them.
 func (f *figures) energy() {
-	why, simulated := "", false
-	for _, t := range f.record.Trials {
-		if t.Result.Energy == nil && t.Result.EnergyReason != "" {
-			why = t.Result.EnergyReason
-		}
-		simulated = simulated || t.Result.Energy != nil && t.Result.Energy.Simulated
-	}
+	why := f.machine.noEnergy
 	// No work is done without energy: a counter that rests is no measurement.
 	counted := func(e *wire.Energy) bool { return e != nil && e.GrossJ > 0 }
 	measured := slices.ContainsFunc(f.valid, func(t store.Trial) bool { return counted(t.Result.Energy) })
@@ -204,8 +262,8 @@ func (f *figures) energy() {
 		why = "no energy sensor was read"
 	}
 	var warnings []string
-	if simulated {
-		warnings = append(warnings, "simulated")
+	if f.machine.simulated {
+		warnings = append(warnings, stat.Simulated)
 	}
 	for _, m := range []struct {
 		name, unit string
@@ -221,7 +279,7 @@ func (f *figures) energy() {
 			f.unavailable(m.name, m.unit, why)
 			continue
 		}
-		f.median(m.name, m.unit, func(r wire.MeasureResult) float64 {
+		f.medianWithin(f.sensorError(), m.name, m.unit, func(r wire.MeasureResult) float64 {
 			if !counted(r.Energy) {
 				return math.NaN()
 			}

@@ -26,7 +26,7 @@ func recorded(trials ...wire.MeasureResult) *Record {
 			ID: "r", Model: "m", Dataset: "d", Commit: "c", State: store.Done,
 			Started: time.Unix(1000, 0), Ended: time.Unix(2000, 0),
 		},
-		Plan: p, Cells: []RecordedCell{{Cell: store.Cell{ID: axes.ID(), Artefact: "k"}, Axes: axes}},
+		Plan: p, Cells: []RecordedCell{{Cell: store.Cell{ID: axes.ID(), Target: Local, Artefact: "k"}, Axes: axes}},
 	}
 	for i, x := range trials {
 		r.Trials = append(r.Trials, store.Trial{
@@ -216,6 +216,29 @@ func TestEnergy(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Six trials that agree to a tenth of a percent on a sensor that is good for 3 %
+// are good for 3 %: between boards, no less.
+func TestTheSensorsErrorIsInTheInterval(t *testing.T) {
+	var trials []wire.MeasureResult
+	for i := range 6 {
+		gross := 10 * (1 + 0.001*float64(i))
+		trials = append(trials, with(timed(1), func(m *wire.MeasureResult) {
+			m.Energy = &wire.Energy{Source: "ina226", GrossJ: gross, GrossLo: 0.97 * gross, GrossHi: 1.03 * gross, WindowS: 2}
+		}))
+	}
+	rows := recorded(trials...).Rows()
+	for _, metric := range []string{"energy_j", "power_w", "tops_per_w"} {
+		x := row(t, rows, metric)
+		lo, hi := 1 - *x.Lo / *x.Value, *x.Hi / *x.Value - 1
+		if want := math.Hypot(0.0025, 0.03); math.Abs(lo-want) > 1e-4 || math.Abs(hi-want) > 1e-4 {
+			t.Errorf("%s is %s: -%.4f, +%.4f, want %.4f", metric, figureOf(x), lo, hi, want)
+		}
+	}
+	if x := row(t, rows, "latency_ms_p50"); *x.Lo != *x.Hi {
+		t.Errorf("the sensor's error is in the latency: %s", figureOf(x))
 	}
 }
 

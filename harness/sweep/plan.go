@@ -27,9 +27,11 @@ const (
 	MaxBatch   = 1024
 	MaxRepeats = 1000
 	MaxCells   = 10000
+	MaxTargets = 100
+	MaxThreads = 1024 // on targets whose cores are not known before they answer
 )
 
-// Local is the one target of this build: the machine the harness runs on.
+// Local is the target that is always there: the machine the harness runs on.
 const Local = "local"
 
 // Design says which combinations of the axes' values are cells.
@@ -64,7 +66,12 @@ func (d Data) Options() loader.Options {
 // reference. Hashes are filled when the plan is first prepared and compared
 // when a run is resumed.
 type Plan struct {
-	Target    string `json:"target"`
+	// Targets are names of the inventory, or Local.
+	Targets []string `json:"targets"`
+	// Cores are the threads of a target's cells where Threads lists none; a target
+	// that is not in it takes every core that it has.
+	Cores map[string]int `json:"cores,omitempty"`
+
 	Model     string `json:"model"`
 	ModelHash string `json:"model_hash,omitempty"`
 	Data      Data   `json:"data"`
@@ -87,9 +94,15 @@ type Plan struct {
 	Retries       int           `json:"retries"` // further attempts of an invalid trial
 	Seed          uint64        `json:"seed"`
 	Window        time.Duration `json:"window_ns"`       // 0 = the runner's default
+	IdleWindow    time.Duration `json:"idle_window_ns"`  // 0 = the runner's default
 	WarmupLimit   time.Duration `json:"warmup_limit_ns"` // 0 = the runner's default
 	MinInferences int           `json:"min_inferences"`
 	Energy        bool          `json:"energy"` // read the energy sensor, which takes windows of 10 s
+	// Limits judge the trials, nil = the runner's default. Among them is how long
+	// a board is given to cool before a trial.
+	Limits *wire.Limits `json:"limits,omitempty"`
+	// PowerModes are those that targets must be in.
+	PowerModes map[string]string `json:"power_modes,omitempty"`
 }
 
 // Default is the plan of a sweep without flags: 25 cells over all five axes, in
@@ -110,7 +123,7 @@ func Default() Plan {
 // the user does not list stays at.
 func Reference() Plan {
 	return Plan{
-		Target: Local, Model: "service-nano", Data: Data{Spec: "builtin"}, Design: Grid,
+		Targets: []string{Local}, Model: "service-nano", Data: Data{Spec: "builtin"}, Design: Grid,
 		Bits: []int{16}, RankRatio: []float64{1}, PruneRatio: []float64{0}, Threshold: []float64{0},
 		Batch: []int{1}, Threads: []int{runtime.NumCPU()},
 		GroupSize: compress.DefaultGroupSize, Algorithm: compress.DefaultAlgorithm, CalibSamples: compress.DefaultCalibSamples,
@@ -125,14 +138,17 @@ func ParsePlan(raw json.RawMessage) (Plan, error) {
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return p, fmt.Errorf("reading stored plan: %w", err)
 	}
+	if len(p.Targets) == 0 {
+		p.Targets = []string{Local} // plans knew no other once
+	}
 	return p, nil
 }
 
 // Validate refuses what cannot work with a [*compress.UsageError] that names
 // the nearest value that can. It knows nothing of the model; see Prepare.
 func (p Plan) Validate() error {
-	if p.Target != Local {
-		return usage("target", strconv.Quote(p.Target), Local+" (this machine)", Local)
+	if err := p.validateTargets(); err != nil {
+		return err
 	}
 	if p.Design != Grid && p.Design != Corners {
 		return usage("design", strconv.Quote(string(p.Design)), "grid or corners", "grid")
@@ -150,7 +166,7 @@ func (p Plan) Validate() error {
 		{"prune-ratio", len(p.PruneRatio)},
 		{"threshold", len(p.Threshold)},
 		{"batch", len(p.Batch)},
-		{"threads", len(p.Threads)},
+		{"threads", max(len(p.Threads), p.freeThreads())},
 	} {
 		if axis.n == 0 {
 			return usage(axis.name, "without a value", "a list of at least one", "")
@@ -174,8 +190,12 @@ func (p Plan) Validate() error {
 			return err
 		}
 	}
+	most, note := MaxThreads, ""
+	if slices.Contains(p.Targets, Local) {
+		most, note = runtime.NumCPU(), " (the cores of this machine)"
+	}
 	for _, t := range p.Threads {
-		if err := within("threads", t, 1, runtime.NumCPU(), " (the cores of this machine)"); err != nil {
+		if err := within("threads", t, 1, most, note); err != nil {
 			return err
 		}
 	}
@@ -188,18 +208,47 @@ func (p Plan) Validate() error {
 	for _, limit := range []struct {
 		name string
 		d    time.Duration
-	}{{"window", p.Window}, {"warmup-limit", p.WarmupLimit}} {
+	}{{"window", p.Window}, {"idle-window", p.IdleWindow}, {"warmup-limit", p.WarmupLimit}} {
 		if d := limit.d; d < 0 || d > time.Hour {
 			return usage(limit.name, d.String(), "from 0s (the default) to 1h", max(0, min(d, time.Hour)).String())
+		}
+	}
+	if p.Limits != nil {
+		if err := p.Limits.Validate(); err != nil {
+			return err
 		}
 	}
 	if p.MinInferences < 0 {
 		return usage("min-inferences", strconv.Itoa(p.MinInferences), "0 (the default) or more", "0")
 	}
-	if n := len(p.Cells()); n > MaxCells {
+	if n := len(p.Cells()) * len(p.Targets); n > MaxCells {
 		return usage("grid", fmt.Sprintf("of %d cells", n), fmt.Sprintf("at most %d cells", MaxCells), "fewer values an axis")
 	}
 	return nil
+}
+
+func (p Plan) validateTargets() error {
+	if n := len(p.Targets); n == 0 || n > MaxTargets {
+		return usage("target", fmt.Sprintf("of %d targets", n), fmt.Sprintf("from 1 to %d", MaxTargets), Local)
+	}
+	for i, name := range p.Targets {
+		if name == "" || strings.ContainsAny(name, "@ \t\n") {
+			return usage("target", strconv.Quote(name), "a name of the inventory or "+Local, Local)
+		}
+		if slices.Contains(p.Targets[:i], name) {
+			return usage("target", strconv.Quote(name)+" twice", "every target once", "")
+		}
+	}
+	return nil
+}
+
+// freeThreads is 1 where an empty list of threads stands for each target's own
+// cores, and 0 where it is a mistake.
+func (p Plan) freeThreads() int {
+	if slices.Equal(p.Targets, []string{Local}) {
+		return 0
+	}
+	return 1
 }
 
 func usage(axis, value, limit, nearest string) error {
@@ -222,99 +271,11 @@ func clamped(v, lo, hi float64) string {
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// Axes are a cell's coordinates.
-type Axes struct {
-	Bits       int     `json:"bits"`
-	RankRatio  float64 `json:"rank_ratio"`
-	PruneRatio float64 `json:"prune_ratio"`
-	Threshold  float64 `json:"threshold"`
-	Batch      int     `json:"batch"`
-	Threads    int     `json:"threads"`
-}
-
-// ID is the cell's name within a run and across runs of one model, data set and
-// target: 8b-r0.5-p0-t0.5-n16-c2 is 8 bits, rank ratio 0.5, nothing pruned,
-// threshold 0.5, batch 16, two threads.
-func (a Axes) ID() string {
-	return strings.Join([]string{
-		strconv.Itoa(a.Bits) + "b", "r" + number(a.RankRatio), "p" + number(a.PruneRatio),
-		"t" + number(a.Threshold), "n" + strconv.Itoa(a.Batch), "c" + strconv.Itoa(a.Threads),
-	}, "-")
-}
-
-// Cells returns the plan's cells, the reference first.
-func (p Plan) Cells() []Axes {
-	var out []Axes
-	seen := map[Axes]bool{}
-	for b, bits := range p.Bits {
-		for r, rank := range p.RankRatio {
-			for q, prune := range p.PruneRatio {
-				for t, threshold := range p.Threshold {
-					for n, batch := range p.Batch {
-						for c, threads := range p.Threads {
-							a := Axes{bits, rank, prune, threshold, batch, threads}
-							if seen[a] || !p.wants([6]bool{b > 0, r > 0, q > 0, t > 0, n > 0, c > 0}) {
-								continue
-							}
-							seen[a] = true
-							out = append(out, a)
-						}
-					}
-				}
-			}
-		}
+// cooling is how long a trial may wait for its machine to cool.
+func (p Plan) cooling() time.Duration {
+	l := wire.DefaultLimits()
+	if p.Limits != nil {
+		l = *p.Limits
 	}
-	return out
-}
-
-// wants says whether a cell that departs from the reference on the axes marked
-// is in the design.
-func (p Plan) wants(departs [6]bool) bool {
-	if p.Design == Grid {
-		return true
-	}
-	n := 0
-	for _, d := range departs {
-		if d {
-			n++
-		}
-	}
-	if n <= 2 {
-		return true
-	}
-	rest, moved := true, true // the run-time axes that have more than one value
-	for i, values := range []int{len(p.Threshold), len(p.Batch), len(p.Threads)} {
-		rest = rest && !departs[3+i]
-		moved = moved && (values == 1 || departs[3+i])
-	}
-	return departs[0] && departs[1] && departs[2] && (rest || moved)
-}
-
-// Recipe is how a cell's artefact is made.
-func (p Plan) Recipe(a Axes) compress.Recipe {
-	return compress.Recipe{
-		Bits: a.Bits, GroupSize: p.GroupSize, Algorithm: p.Algorithm, RankRatio: a.RankRatio, PruneRatio: a.PruneRatio,
-		CalibSamples: p.CalibSamples, Seed: p.Seed, Data: p.DataHash,
-	}
-}
-
-// recipes returns the distinct recipes of the cells, those of one prune ratio
-// together, which share work.
-func (p Plan) recipes() []compress.Recipe {
-	var out []compress.Recipe
-	for _, a := range p.Cells() {
-		if r := p.Recipe(a); !slices.Contains(out, r) {
-			out = append(out, r)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b compress.Recipe) int {
-		switch {
-		case a.PruneRatio < b.PruneRatio:
-			return -1
-		case a.PruneRatio > b.PruneRatio:
-			return 1
-		}
-		return 0
-	})
-	return out
+	return time.Duration(l.CoolLimitS * float64(time.Second))
 }

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets/remote"
 )
 
 // Time limits of a runner process.
@@ -26,6 +28,7 @@ const (
 type Launch struct {
 	Argv []string
 	Env  []string // nil = this process's
+	Dir  string   // "" = this process's
 }
 
 // Self starts the runner that this program carries.
@@ -37,13 +40,24 @@ func Self() (Launch, error) {
 	return Launch{Argv: []string{exe, "runner", "serve"}}, nil
 }
 
+// link is a program that was started somewhere, a runner we hope: its pipes, its
+// end and how to end it.
+type link struct {
+	in   io.WriteCloser
+	out  io.ReadCloser
+	wait func() error  // reaps it; called once
+	kill func()        // ends it and all that it started; does no harm afterwards
+	said func() string // the end of what it wrote to stderr
+	pid  int           // on its own machine; 0 = not known
+	// linger is how long the end of a broken runner is waited for before it is
+	// killed; 0 is what suits this machine.
+	linger time.Duration
+}
+
 // Process is a running runner.
 type Process struct {
 	*wire.Client
-	cmd    *exec.Cmd
-	stdin  io.Closer
-	stdout io.Closer
-	stderr tail
+	link
 	once   sync.Once
 	ended  error
 	killed atomic.Bool
@@ -52,12 +66,11 @@ type Process struct {
 // Start starts a runner in a process group of its own and exchanges hellos. When
 // ctx ends before that, the whole group is killed.
 func (l Launch) Start(ctx context.Context) (*Process, error) {
-	p := &Process{cmd: exec.Command(l.Argv[0], l.Argv[1:]...)}
-	p.cmd.Env = l.Env
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p.cmd.Stderr = &p.stderr
-	p.cmd.WaitDelay = time.Second
-	in, err := p.cmd.StdinPipe()
+	cmd := exec.Command(l.Argv[0], l.Argv[1:]...)
+	stderr := &tail{}
+	cmd.Env, cmd.Dir, cmd.Stderr, cmd.WaitDelay = l.Env, l.Dir, stderr, time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("starting a runner: %w", err)
 	}
@@ -66,18 +79,29 @@ func (l Launch) Start(ctx context.Context) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a runner: %w", err)
 	}
-	p.cmd.Stdout, p.stdin, p.stdout = write, in, out
-	err = p.cmd.Start()
+	cmd.Stdout = write
+	err = cmd.Start()
 	write.Close()
 	if err != nil {
 		out.Close()
 		return nil, fmt.Errorf("starting a runner: %w", err)
 	}
+	pid := cmd.Process.Pid
+	return greet(ctx, link{
+		in: in, out: out, wait: cmd.Wait, said: stderr.String, pid: pid,
+		kill: func() { syscall.Kill(-pid, syscall.SIGKILL) }, //nolint:errcheck // it may be gone
+	})
+}
+
+// greet exchanges hellos with what was started; a failure ends it.
+func greet(ctx context.Context, l link) (*Process, error) {
+	p := &Process{link: l}
 	greet, cancel := context.WithTimeout(ctx, greetLimit)
 	defer cancel()
 	// Dial would wait for a hanging runner to answer the cancel of its greeting.
 	stop := context.AfterFunc(greet, p.Kill)
-	p.Client, err = wire.Dial(greet, out, in)
+	var err error
+	p.Client, err = wire.Dial(greet, l.out, l.in)
 	if !stop() {
 		err = ctx.Err()
 		if err == nil {
@@ -92,32 +116,37 @@ func (l Launch) Start(ctx context.Context) (*Process, error) {
 	return p, nil
 }
 
-// PID returns the process's number.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+// PID returns the process's number on its own machine.
+func (p *Process) PID() int {
+	if p.pid == 0 && p.Client != nil {
+		return p.Hello().PID
+	}
+	return p.pid
+}
 
 // Stop asks the runner to quit and kills its group if it does not.
 func (p *Process) Stop() {
 	p.Quit() //nolint:errcheck // it may be dead
-	p.stdin.Close()
+	p.in.Close()
 	timer := time.AfterFunc(quitLimit, p.Kill)
 	defer timer.Stop()
-	p.wait() //nolint:errcheck
+	p.reap() //nolint:errcheck
 }
 
 // Kill ends the runner and everything it started at once.
 func (p *Process) Kill() {
 	p.killed.Store(true)
-	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may be gone
+	p.kill()
 }
 
-// wait reaps the process once and frees the pipes.
-func (p *Process) wait() error {
+// reap waits for the process once and frees the pipes.
+func (p *Process) reap() error {
 	p.once.Do(func() {
-		p.ended = p.cmd.Wait()
+		p.ended = p.wait()
 		if p.Client != nil {
 			p.Close()
 		}
-		p.stdout.Close()
+		p.out.Close()
 	})
 	return p.ended
 }
@@ -130,13 +159,19 @@ func (p *Process) fail(err error) error {
 		p.Stop()
 		return err
 	}
-	timer := time.AfterFunc(200*time.Millisecond, p.Kill)
-	end := p.wait()
+	timer := time.AfterFunc(cmp.Or(p.linger, 200*time.Millisecond), p.Kill)
+	end := p.reap()
 	timer.Stop()
 	if p.killed.Load() {
 		end = nil // it says nothing that it died of us
 	}
-	text := p.stderr.String()
+	if end != nil && killedFromOutside(end) {
+		end = fmt.Errorf("%w (out of memory, or somebody killed it)", end)
+	}
+	text := p.said()
+	if end != nil && text != "" && strings.Contains(end.Error(), text) {
+		text = ""
+	}
 	switch {
 	case end == nil && text == "":
 		return err
@@ -146,6 +181,21 @@ func (p *Process) fail(err error) error {
 		return fmt.Errorf("%w: the runner ended by %w", err, end)
 	}
 	return fmt.Errorf("%w: the runner ended by %w: it said: %s", err, end, text)
+}
+
+// killedFromOutside says whether a runner that we did not kill ended by SIGKILL, as
+// the kernel does it where memory is short. A shell tells that as 128 + 9.
+func killedFromOutside(end error) bool {
+	var exit *exec.ExitError
+	var far *remote.ExitError
+	switch {
+	case errors.As(end, &exit):
+		status, ok := exit.Sys().(syscall.WaitStatus)
+		return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+	case errors.As(end, &far):
+		return far.Signal == "KILL" || far.Status == 128+9
+	}
+	return false
 }
 
 // tail keeps the end of what a process wrote to stderr.

@@ -86,6 +86,52 @@ func (r *Record) Environment() wire.Environment {
 	return wire.Environment{}
 }
 
+// EnvironmentOf is the machine of a target's first trial that tells one; the
+// zero value when none does.
+func (r *Record) EnvironmentOf(target string) wire.Environment {
+	for _, t := range r.trialsOn(target) {
+		if t.Result.Env.OS != "" {
+			return t.Result.Env
+		}
+	}
+	return wire.Environment{}
+}
+
+// trialsOn returns the trials on a target.
+func (r *Record) trialsOn(target string) []store.Trial {
+	on := map[string]bool{}
+	for _, c := range r.Cells {
+		on[c.ID] = c.Target == target
+	}
+	var out []store.Trial
+	for _, t := range r.Trials {
+		if on[t.Cell] {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Verdicts counts a target's trials by their verdict.
+func (r *Record) Verdicts(target string) map[wire.Verdict]int {
+	out := map[wire.Verdict]int{}
+	for _, t := range r.trialsOn(target) {
+		out[t.Result.Verdict]++
+	}
+	return out
+}
+
+// Unmeasured counts the cells of a target that have no valid trial.
+func (r *Record) Unmeasured(target string) int {
+	n := 0
+	for _, c := range r.Cells {
+		if c.Target == target && !slices.ContainsFunc(r.trials(c.ID), func(t store.Trial) bool { return t.Result.Verdict == wire.Valid }) {
+			n++
+		}
+	}
+	return n
+}
+
 // trials returns the trials of a cell.
 func (r *Record) trials(cell string) []store.Trial {
 	var out []store.Trial

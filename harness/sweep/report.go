@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,8 +23,34 @@ func (r *Record) Report(w io.Writer, rows []stat.Row) error {
 	return page.Render(w, page.Data{
 		Title: r.Run.Model + " on " + r.Run.Dataset, Run: r.Run.ID, Command: r.Run.Command, Model: r.Run.Model, Dataset: r.Run.Dataset,
 		Started: r.Run.Started, Ended: r.Run.Ended, Rows: rows, Trials: r.pageTrials(), Comparisons: r.Comparisons(),
-		Baseline: r.Baseline(), Environment: r.Environment(), Warnings: r.Warnings(), Notes: r.notes(),
+		Baseline: r.Baseline(), Targets: r.pageTargets(), Environment: r.Environment(), Warnings: r.Warnings(), Notes: r.notes(),
 	})
+}
+
+// pageTargets are the machines in the plan's order.
+func (r *Record) pageTargets() []page.Target {
+	var out []page.Target
+	for _, name := range r.Plan.Targets {
+		out = append(out, page.Target{Name: name, Environment: r.EnvironmentOf(name), Energy: r.energySensor(name)})
+	}
+	return out
+}
+
+// energySensor is what measured a target's energy, else why nothing did.
+func (r *Record) energySensor(target string) string {
+	why := ""
+	for _, t := range r.trialsOn(target) {
+		e := t.Result.Energy
+		switch {
+		case e == nil:
+			why = cmp.Or(why, t.Result.EnergyReason)
+			continue
+		case e.Simulated:
+			return e.Source + ", " + e.Scope + ", " + stat.Simulated
+		}
+		return e.Source + ", " + e.Scope
+	}
+	return why
 }
 
 // Comparisons tests every artefact and threshold against the dense f32 model,
@@ -93,10 +120,16 @@ func (r *Record) Warnings() []string {
 		out = append(out, fmt.Sprintf("%d of %d trials are not valid and enter no figure", all-n, all))
 	}
 	reasons := map[string]bool{}
-	for _, t := range r.Trials {
-		if why := t.Result.EnergyReason; t.Result.Energy == nil && why != "" && !reasons[why] {
-			reasons[why] = true
-			out = append(out, "energy is unavailable: "+why)
+	for _, target := range r.Plan.Targets {
+		for _, t := range r.trialsOn(target) {
+			why := t.Result.EnergyReason
+			if len(r.Plan.Targets) > 1 && why != "" {
+				why += " (" + target + ")"
+			}
+			if t.Result.Energy == nil && why != "" && !reasons[why] {
+				reasons[why] = true
+				out = append(out, "energy is unavailable: "+why)
+			}
 		}
 	}
 	for _, a := range r.Artefacts {
@@ -123,6 +156,9 @@ func (r *Record) notes() []string {
 		"Latency is the time of one batch. Figures are medians over valid trials with 95 % order-statistic intervals; a lower level is noted in the row's warnings.",
 		fmt.Sprintf("F1, KL and perplexity are of the very artefact that was timed, F1 on the whole test split, perplexity on %d texts spread evenly over it; intervals are bootstraps over items. KL and agreement are against the dense model in f32.", perplexityItems),
 		"TOPS count two operations for each multiply-accumulate: nominal as if nothing were skipped, executed as the kernels counted them.",
+	}
+	if len(p.Targets) > 1 {
+		notes = append(notes, "The artefacts were built once and their quality evaluated once, by the controller; trials of different targets ran beside each other, one at a time on each, in an order of its own.")
 	}
 	for _, a := range r.Artefacts {
 		notes = append(notes, fmt.Sprintf("Artefact %d-bit, rank %s, prune %s: model hash %.12s…, cache key %.12s….",

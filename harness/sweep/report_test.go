@@ -68,7 +68,7 @@ func TestARecordReadsBack(t *testing.T) {
 	}
 	axes, err := json.Marshal(want.Cells[0].Axes)
 	if err == nil {
-		err = l.AddCells(t.Context(), []store.Cell{{ID: want.Cells[0].ID, Artefact: "k", Axes: axes}})
+		err = l.AddCells(t.Context(), []store.Cell{{ID: want.Cells[0].ID, Target: Local, Artefact: "k", Axes: axes}})
 	}
 	for _, x := range want.Trials {
 		if err == nil {

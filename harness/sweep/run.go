@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,15 +31,22 @@ type Progress interface {
 	Step(n int, what string)
 	// Note passes on something that the user should know.
 	Note(level, text string)
+	// Target says what a target is at and how far: bytes of a deployment, else
+	// trials; total 0 is unknown. It is called where a run has targets beside this
+	// machine.
+	Target(name, doing string, done, total int64)
 }
 
 // Options of a run.
 type Options struct {
 	Store    *store.Store
 	Cache    Cache
-	Launch   Launch
+	Launch   Launch // of runners on this machine
 	Progress Progress
-	Command  string          // as the user typed it
+	Command  string // as the user typed it
+	// Open connects to a target of the inventory; nil where there is none but Local.
+	Open     func(ctx context.Context, name string) (Target, error)
+	Patience time.Duration   // how long a target that does not answer is waited for; 0 = DefaultPatience
 	Stop     <-chan struct{} // closed: finish the running trial, save and return ErrInterrupted
 	Budget   time.Duration   // no trial is begun later than this after the start; 0 = none
 
@@ -53,6 +61,9 @@ type run struct {
 	store    *store.Store
 	lease    *store.Lease
 	launch   Launch
+	open     func(ctx context.Context, name string) (Target, error)
+	patience time.Duration
+	unit     time.Duration // the first pause between attempts to reach a target
 	progress Progress
 	stop     <-chan struct{}
 	end      time.Time // of the budget; zero = none
@@ -61,9 +72,12 @@ type run struct {
 }
 
 type cell struct {
+	target   string
 	axes     Axes
 	artefact store.Artefact
 }
+
+func (c cell) id() string { return CellID(c.target, c.axes) }
 
 // Begin prepares the plan, stores it as a new run and carries it out. The run's
 // id is returned with an error too, once there is one.
@@ -120,7 +134,7 @@ func Resume(ctx context.Context, id string, o Options) (string, error) {
 func carryOut(ctx context.Context, p Plan, source *Source, lease *store.Lease, o Options) error {
 	r := &run{
 		plan: p, source: source, store: o.Store, lease: lease, launch: o.Launch, progress: o.Progress,
-		stop: o.Stop, started: o.Started,
+		stop: o.Stop, started: o.Started, open: o.Open, patience: cmp.Or(o.Patience, DefaultPatience), unit: time.Second,
 	}
 	if o.Budget > 0 {
 		r.end = time.Now().Add(o.Budget)
@@ -184,14 +198,17 @@ func (r *run) build(ctx context.Context) error {
 		r.progress.Step(1, "")
 	}
 	var rows []store.Cell
-	for i, axes := range r.plan.Cells() {
-		raw, err := json.Marshal(axes)
-		if err != nil {
-			return fmt.Errorf("storing cell %s: %w", axes.ID(), err)
+	for _, target := range r.plan.Targets {
+		for _, axes := range r.plan.CellsOn(target) {
+			raw, err := json.Marshal(axes)
+			if err != nil {
+				return fmt.Errorf("storing cell %s: %w", axes.ID(), err)
+			}
+			a := made[r.plan.Recipe(axes).Key(r.source.Parent.Hash)]
+			c := cell{target, axes, a}
+			r.cells = append(r.cells, c)
+			rows = append(rows, store.Cell{ID: c.id(), Target: target, Position: len(rows), Artefact: a.Key, Axes: raw})
 		}
-		a := made[r.plan.Recipe(axes).Key(r.source.Parent.Hash)]
-		r.cells = append(r.cells, cell{axes, a})
-		rows = append(rows, store.Cell{ID: axes.ID(), Position: i, Artefact: a.Key, Axes: raw})
 	}
 	return r.lease.AddCells(ctx, rows)
 }
@@ -243,10 +260,14 @@ func columns(items []loader.Item) (texts []string, labels []int) {
 	return texts, labels
 }
 
-// note tells the user and the store; what the store cannot take is told only.
 func (r *run) note(ctx context.Context, level, code, text string) {
-	r.progress.Note(level, text)
-	if err := r.lease.AddEvent(context.WithoutCancel(ctx), level, code, text); err != nil {
+	r.event(ctx, store.Event{Level: level, Code: code, Text: text})
+}
+
+// event tells the user and the store; what the store cannot take is told only.
+func (r *run) event(ctx context.Context, e store.Event) {
+	r.progress.Note(e.Level, e.Text)
+	if err := r.lease.AddEvent(context.WithoutCancel(ctx), e); err != nil {
 		r.progress.Note(store.Warning, err.Error())
 	}
 }

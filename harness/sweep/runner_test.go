@@ -30,6 +30,8 @@ type script struct {
 	Fickle bool
 	// Version is what the runner says it is; empty means this build.
 	Version string
+	// Board is what the machine calls itself.
+	Board string
 }
 
 func TestMain(m *testing.M) {
@@ -83,6 +85,8 @@ func (s script) serve() error {
 			answer, err = s.measure(m)
 		case wire.Evaluate:
 			answer, err = s.evaluate(m)
+		case wire.Info:
+			answer = wire.InfoResult{Env: s.environment(), EnergyReason: "no sensor"}
 		case wire.Cancel:
 			answer = wire.Error{Kind: wire.Canceled, Text: "canceled"}
 		case wire.Quit:
@@ -121,8 +125,12 @@ func (s script) measure(m wire.Measure) (wire.Message, error) {
 	return wire.MeasureResult{
 		Verdict: wire.Verdict(outcome), Batch: m.Batch, Threshold: m.Threshold, Scenario: m.Scenario,
 		WindowS: 0.5, Items: 10, Samples: []wire.Sample{{LatencyMS: float64(m.Batch), Items: m.Batch}},
-		EnergyReason: "no sensor", Env: wire.Environment{OS: "test"},
+		EnergyReason: "no sensor", Env: s.environment(),
 	}, nil
+}
+
+func (s script) environment() wire.Environment {
+	return wire.Environment{OS: "test", Board: s.Board, BootID: "boot"}
 }
 
 func (s script) evaluate(m wire.Evaluate) (wire.Message, error) {
@@ -175,8 +183,9 @@ type listener struct {
 
 func newListener(t *testing.T) listener { return listener{t, make(chan string, 1000)} }
 
-func (listener) Stage(string, int) {}
-func (listener) Step(int, string)  {}
+func (listener) Stage(string, int)                   {}
+func (listener) Step(int, string)                    {}
+func (listener) Target(string, string, int64, int64) {}
 
 func (l listener) Note(_, text string) {
 	l.t.Log(text)

@@ -12,7 +12,7 @@ import (
 func scheduleOf(cells int, seed uint64) *schedule {
 	p := Default()
 	p.Repeats, p.Seed = 3, seed
-	return newSchedule(p, cells)
+	return newSchedule(p, Local, cells)
 }
 
 // Cells measured one after the other would take a machine that warms up for a

@@ -1,169 +1,74 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
 	"github.com/seed-c6f48606/harness/harness/store"
+	"github.com/seed-c6f48606/harness/reports/stat"
+	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
 // trialLimit bounds one trial beyond its window and warm-up.
 const trialLimit = 4 * time.Minute
 
-// maxFaults is how many attempts of one trial may end without a result. They do
-// not count against the retries of invalid measurements.
-const maxFaults = 4
-
-// slot is one trial of the plan: it is done when an attempt was valid or the
-// attempts are used up.
-type slot struct {
-	cell, repeat int
-}
-
-// history is what the store knows of a slot.
-type history struct {
-	valid    bool
-	attempts int // attempts stored, which is the next one's number
-	invalid  int
-	faults   int
-}
-
-func (h *history) add(v wire.Verdict) {
-	h.attempts++
-	switch v {
-	case wire.Valid:
-		h.valid = true
-	case wire.Faulted:
-		h.faults++
-	default:
-		h.invalid++
-	}
-}
-
-// done says whether a slot needs no further attempt.
-func (h history) done(retries int) bool {
-	return h.valid || h.invalid > retries || h.faults >= maxFaults
-}
-
-// schedule is the order of a plan's trials: blocks of one repeat of every cell,
-// each in a random order of its own, so that a drift of the machine meets all
-// cells alike. It depends on the seed only, not on where a run was interrupted.
-type schedule struct {
-	plan  Plan
-	cells int
-	past  map[slot]*history
-}
-
-func newSchedule(p Plan, cells int) *schedule {
-	return &schedule{plan: p, cells: cells, past: map[slot]*history{}}
-}
-
-func (s *schedule) history(at slot) *history {
-	h := s.past[at]
-	if h == nil {
-		h = &history{}
-		s.past[at] = h
-	}
-	return h
-}
-
-// block returns the slots of one repeat that are not done, in their order.
-func (s *schedule) block(repeat, pass int) []slot {
-	// Retries come in another order than first attempts.
-	rng := rand.New(rand.NewPCG(s.plan.Seed, uint64(repeat)<<16|uint64(pass)))
-	var out []slot
-	for _, c := range rng.Perm(s.cells) {
-		if at := (slot{c, repeat}); !s.history(at).done(s.plan.Retries) {
-			out = append(out, at)
-		}
-	}
-	return out
-}
-
-// remaining counts the slots that are not done.
-func (s *schedule) remaining() int {
-	n := 0
-	for r := range s.plan.Repeats {
-		for c := range s.cells {
-			if !s.history(slot{c, r}).done(s.plan.Retries) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// measure runs the trials that are not done yet.
+// measure runs the trials that are not done yet: those of one target one after
+// the other, targets beside each other. Targets that are given up do not hold
+// the others back; they come back as *LostError, of several targets joined.
 func (r *run) measure(ctx context.Context) error {
-	s := newSchedule(r.plan, len(r.cells))
 	past, err := r.store.Trials(ctx, r.lease.Run())
 	if err != nil {
 		return err
 	}
-	index := map[string]int{}
-	for i, c := range r.cells {
-		index[c.axes.ID()] = i
+	lanes, total := r.lanes(past), 0
+	for _, l := range lanes {
+		total += l.schedule.remaining()
 	}
-	for _, t := range past {
-		if c, ok := index[t.Cell]; ok {
-			s.history(slot{c, t.Repeat}).add(t.Result.Verdict)
+	r.progress.Stage("trials", total)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, len(lanes))
+	for _, l := range lanes {
+		go func() { ended <- l.work(ctx) }()
+	}
+	var first, lost error
+	for range lanes {
+		err := <-ended
+		var gone *LostError
+		switch {
+		case err == nil:
+		case errors.As(err, &gone):
+			lost = errors.Join(lost, err)
+		case first == nil: // before the others fail by the cancel
+			first = err
+			cancel()
 		}
 	}
-	r.progress.Stage("trials", s.remaining())
-	faults := 0 // in a row
-	for repeat := range r.plan.Repeats {
-		for pass := 0; ; pass++ {
-			todo := s.block(repeat, pass)
-			if len(todo) == 0 {
-				break
-			}
-			for _, at := range todo {
-				if r.stopping() || r.overBudget() {
-					return nil
-				}
-				h := s.history(at)
-				t, err := r.trial(ctx, r.cells[at.cell], at.repeat, h.attempts)
-				if err != nil {
-					return err
-				}
-				h.add(t.Result.Verdict)
-				if h.done(r.plan.Retries) {
-					r.progress.Step(1, "")
-				}
-				if faults = r.faultsInARow(faults, t); faults >= maxFaultsInARow {
-					return &wire.Error{Kind: wire.Target, Text: fmt.Sprintf("%d trials in a row ended without a result, the last: %s", faults, t.Result.Reason)}
-				}
-			}
-		}
+	r.complete = first == nil && lost == nil
+	for _, l := range lanes {
+		r.complete = r.complete && l.schedule.remaining() == 0
 	}
-	r.complete = true
-	return nil
-}
-
-const maxFaultsInARow = 12
-
-func (r *run) faultsInARow(n int, t store.Trial) int {
-	if t.Result.Verdict == wire.Valid {
-		return 0
+	if first != nil {
+		return first
 	}
-	r.progress.Note(store.Warning, fmt.Sprintf("trial %s repeat %d: %s: %s", t.Cell, t.Repeat+1, t.Result.Verdict, t.Result.Reason))
-	if t.Result.Verdict == wire.Faulted {
-		return n + 1
+	if gone := (*LostError)(nil); !r.shown() && errors.As(lost, &gone) {
+		return gone.Err
 	}
-	return 0
+	return lost
 }
 
 // trial measures one attempt in a runner process of its own and stores it. A
-// runner that dies or hangs makes a stored trial of the verdict faulted; an
-// error is a fault of the harness, or the end of ctx, of which nothing is stored.
-func (r *run) trial(ctx context.Context, c cell, repeat, attempt int) (store.Trial, error) {
-	t := store.Trial{Cell: c.axes.ID(), Repeat: repeat, Attempt: attempt, Started: time.Now()}
-	result, err := r.attempt(ctx, c, uint64(repeat))
+// runner that dies or hangs, or a target that does not answer, makes a stored
+// trial of the verdict faulted; an error is a fault of the harness, or the end of
+// ctx, of which nothing is stored.
+func (l *lane) trial(ctx context.Context, c cell, repeat, attempt int) (store.Trial, error) {
+	t := store.Trial{Cell: c.id(), Repeat: repeat, Attempt: attempt, Started: time.Now()}
+	result, err := l.attempt(ctx, c, uint64(repeat))
 	t.Ended = time.Now()
 	switch {
 	case err == nil:
@@ -171,39 +76,113 @@ func (r *run) trial(ctx context.Context, c cell, repeat, attempt int) (store.Tri
 	case ctx.Err() != nil:
 		return t, ctx.Err()
 	case isHarness(err):
-		return t, fmt.Errorf("trial %s: %w", t.Cell, err)
+		return t, l.lost(fmt.Errorf("trial %s: %w", t.Cell, err))
 	default:
 		t.Result = wire.MeasureResult{
 			Verdict: wire.Faulted, Reason: oneLine(err), Batch: c.axes.Batch, Threshold: c.axes.Threshold,
-			Threads: c.axes.Threads, Scenario: r.plan.Scenario,
+			Threads: c.axes.Threads, Scenario: l.plan.Scenario,
 		}
 	}
 	// The trial is over: a Ctrl-C now must not lose it.
-	return t, r.lease.AddTrial(context.WithoutCancel(ctx), t)
+	return t, l.lease.AddTrial(context.WithoutCancel(ctx), t)
 }
 
-func (r *run) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, trialLimit+r.plan.WarmupLimit+8*r.plan.Window)
-	defer cancel()
-	p, err := r.launch.Start(ctx)
-	if err != nil {
-		return wire.MeasureResult{}, err
-	}
-	if r.started != nil {
-		r.started(p.PID())
-	}
+func (l *lane) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureResult, error) {
 	var result wire.MeasureResult
-	if _, err = p.Load(ctx, wire.Load{Model: c.artefact.Path, Threads: c.axes.Threads}, nil); err == nil {
-		result, err = p.Measure(ctx, wire.Measure{
-			Items: r.source.Items, Batch: c.axes.Batch, Threshold: c.axes.Threshold, Scenario: r.plan.Scenario,
-			WarmupLimit: r.plan.WarmupLimit, Window: r.plan.Window, MinInferences: r.plan.MinInferences, Seed: r.plan.Seed<<8 + seed,
-			NoEnergy: !r.plan.Energy,
-		}, nil)
+	items, err := l.put(ctx, l.source.Items)
+	if err != nil {
+		return result, err
+	}
+	model, err := l.put(ctx, c.artefact.Path)
+	if err != nil {
+		return result, err
+	}
+	if t, ok := l.target.(Turner); ok {
+		l.tell("waiting for its turn")
+		release, err := t.Turn(ctx)
+		if err != nil {
+			return result, fmt.Errorf("waiting for a turn: %w", err)
+		}
+		defer release()
+	}
+	l.tell("trials")
+	ctx, cancel := context.WithTimeout(ctx, trialLimit+l.plan.WarmupLimit+8*l.plan.Window+2*l.plan.IdleWindow+l.plan.cooling())
+	defer cancel()
+	p, err := l.target.Start(ctx)
+	if err != nil {
+		return result, err
+	}
+	if l.started != nil {
+		l.started(p.PID())
+	}
+	if _, err = p.Load(ctx, wire.Load{Model: model, Threads: c.axes.Threads}, nil); err == nil {
+		result, err = l.ask(ctx, p, wire.Measure{
+			Items: items, Batch: c.axes.Batch, Threshold: c.axes.Threshold, Scenario: l.plan.Scenario,
+			WarmupLimit: l.plan.WarmupLimit, Window: l.plan.Window, IdleWindow: l.plan.IdleWindow, MinInferences: l.plan.MinInferences,
+			Seed: l.plan.Seed<<8 + seed, NoEnergy: !l.plan.Energy, Limits: l.plan.Limits, PowerMode: l.plan.PowerModes[l.name],
+		})
 	}
 	if err != nil {
 		return result, p.fail(err)
 	}
 	p.Stop()
+	label(&result)
+	return result, nil
+}
+
+// label marks what a board that is none tells: its times are an emulator's and its
+// energy a model's.
+func label(m *wire.MeasureResult) {
+	if m.Env.Virtual != virtualBoard {
+		return
+	}
+	m.Warnings = append(m.Warnings, wire.Warning{Code: stat.Emulated, Text: "the processor is emulated: its times are not the board's"})
+	if m.Energy != nil {
+		m.Energy.Simulated = true
+	}
+}
+
+// virtualBoard is what the runner on a virtual board of this module says of its
+// machine.
+const virtualBoard = "harness-virtual"
+
+// Windows of a trial whose energy is read at this machine, as the runner's own
+// with a sensor on the board.
+const (
+	meteredWindow = 10 * time.Second
+	meteredIdle   = 2 * time.Second
+)
+
+// ask has a runner measure, beside a meter at this machine where the target's is
+// one.
+func (l *lane) ask(ctx context.Context, p *Process, req wire.Measure) (wire.MeasureResult, error) {
+	m, ok := l.target.(Metered)
+	if !ok || req.NoEnergy {
+		return p.Measure(ctx, req, nil)
+	}
+	meter, err := m.Meter(ctx)
+	if err != nil {
+		return wire.MeasureResult{}, fmt.Errorf("opening the energy meter of %s at this machine: %w", l.name, err)
+	}
+	if meter == nil {
+		return p.Measure(ctx, req, nil)
+	}
+	defer meter.Close() //nolint:errcheck // what it read is judged by itself
+	req.NoEnergy = true
+	req.Window, req.IdleWindow = cmp.Or(req.Window, meteredWindow), cmp.Or(req.IdleWindow, meteredIdle)
+	outside, err := measure.StartOutside(ctx, meter, req.Window, req.Seed, p.Time)
+	if err != nil {
+		return wire.MeasureResult{}, err
+	}
+	result, err := p.Measure(ctx, req, nil)
+	if err != nil {
+		return result, errors.Join(err, outside.Stop())
+	}
+	limits := wire.DefaultLimits()
+	if req.Limits != nil {
+		limits = *req.Limits
+	}
+	outside.Finish(ctx, &result, measure.Limits(limits))
 	return result, nil
 }
 

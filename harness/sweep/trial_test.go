@@ -33,10 +33,10 @@ func runOf(t *testing.T, s script, change func(*Plan)) *run {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { lease.Close(context.Background(), store.Done, "") }) //nolint:errcheck // the store may be closed
-	r := &run{plan: p, source: &Source{}, store: db, lease: lease, launch: s.launch(t), progress: newListener(t)}
+	r := &run{plan: p, source: &Source{}, store: db, lease: lease, launch: s.launch(t), progress: newListener(t), patience: DefaultPatience, unit: time.Millisecond}
 	var rows []store.Cell
 	for i, axes := range p.Cells() {
-		r.cells = append(r.cells, cell{axes: axes, artefact: store.Artefact{Key: "k", Path: "m"}})
+		r.cells = append(r.cells, cell{target: Local, axes: axes, artefact: store.Artefact{Key: "k", Path: "m"}})
 		rows = append(rows, store.Cell{ID: axes.ID(), Position: i, Artefact: "k"})
 	}
 	if err := lease.AddCells(t.Context(), rows); err != nil {

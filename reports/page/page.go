@@ -31,9 +31,20 @@ type Data struct {
 	Trials      []Trial
 	Comparisons []Comparison
 	Baseline    *Baseline // nil = not computed
+	// Targets are the machines in the order in which they are shown. With more
+	// than one, pictures and recommendations are made for each; none stands for
+	// the machine of Environment.
+	Targets     []Target
+	Environment wire.Environment // of the first target that told one
+	Warnings    []string         // about the whole run
+	Notes       []string         // what was done how; shown at the end
+}
+
+// Target is a machine on which cells were measured.
+type Target struct {
+	Name        string // as in the rows
 	Environment wire.Environment
-	Warnings    []string // about the whole run
-	Notes       []string // what was done how; shown at the end
+	Energy      string // sensor and what it covers, or why there is none
 }
 
 // Trial is one process-level measurement of a cell, valid or not.
@@ -80,7 +91,7 @@ func Render(w io.Writer, d Data) error {
 		return fmt.Errorf("rendering report of run %s: %w", d.Run, err)
 	}
 	t, err := template.New("report.html").Funcs(template.FuncMap{
-		"figure": figure, "bytes": bytesText, "share": share, "ms": number, "p": pValue, "signed": signed,
+		"figure": figure, "labels": labels, "bytes": bytesText, "share": share, "ms": number, "p": pValue, "signed": signed,
 		"time": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	}).ParseFS(files, "report.html")
 	if err != nil {

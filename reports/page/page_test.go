@@ -198,3 +198,61 @@ func TestNoFigures(t *testing.T) {
 		t.Error("a report without a figure is no error")
 	}
 }
+
+// boards is sample on two boards, the second of which throttled for good and is
+// a stand-in.
+func boards() page.Data {
+	one := sample()
+	d := one
+	d.Targets = []page.Target{
+		{Name: "pi5", Environment: wire.Environment{Board: "Raspberry Pi 5 <b>", CPU: "Cortex-A76", Cores: 4}, Energy: "pmic, board-5V"},
+		{Name: "nano@home", Environment: wire.Environment{Board: "Jetson Orin Nano", Cores: 6}, Energy: "hwmon-ina3221, module, simulated"},
+		{Name: "asleep"},
+	}
+	d.Rows, d.Trials = nil, nil
+	for i, target := range []string{"pi5", "nano@home"} {
+		for _, r := range one.Rows {
+			r.Target, r.Cell = target, r.Cell+"@"+target
+			if r.Metric == "energy_j" {
+				r.Set(stat.Interval{Value: 1 + float64(r.Bits), Lo: 1, Hi: 20, N: 6})
+			}
+			if i == 1 {
+				r.Warnings = []string{stat.Emulated}
+				if r.Metric == "energy_j" {
+					r.Warnings = append(r.Warnings, stat.Simulated)
+				}
+			}
+			d.Rows = append(d.Rows, r)
+		}
+		for _, trial := range one.Trials {
+			trial.Cell += "@" + target
+			d.Trials = append(d.Trials, trial)
+		}
+	}
+	return d
+}
+
+// Two boards in one picture would give a front of neither; a reader has to find
+// each board's own, and what no hardware stands behind.
+func TestEveryTargetHasItsOwnPictures(t *testing.T) {
+	html := render(t, boards())
+	for _, want := range []string{
+		"macro-F1 against energy / J, pi5", "macro-F1 against energy / J (emulated, simulated), nano@home",
+		"macro-F1 against latency p50 / ms (emulated), nano@home", `<option>nano@home</option>`, `data-target="pi5"`,
+		"Raspberry Pi 5 &lt;b&gt;", "hwmon-ina3221, module, simulated", "16-bit, batch 1 on pi5",
+		`href="#cell-c00%40pi5"`, `id="cell-c00@pi5"`, `<td class="throttled">1</td>`,
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+	if n := strings.Count(html, "<h3>Reference</h3>"); n != 2 {
+		t.Errorf("%d references, want one a target", n)
+	}
+	if strings.Contains(html, "asleep") {
+		t.Error("a target without a cell is shown as if it had been measured")
+	}
+	if one := render(t, sample()); strings.Contains(one, `id="filter"`) || strings.Contains(one, `id="targets"`) {
+		t.Error("a report of one target has a choice of targets")
+	}
+}

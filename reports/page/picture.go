@@ -54,7 +54,7 @@ func dimension(m metric) plot.Dimension {
 }
 
 // drawTradeOffs draws the Pareto fronts of quality against every cost.
-func (v *view) drawTradeOffs() error {
+func (v *view) drawTradeOffs(g *group) error {
 	quality := "f1_macro"
 	if !v.has(quality) {
 		quality = "perplexity"
@@ -66,7 +66,7 @@ func (v *view) drawTradeOffs() error {
 		mx, my := metricOf(x), metricOf(quality)
 		var points []plot.Point
 		var cells []*cell
-		for _, c := range v.Cells {
+		for _, c := range g.Cells {
 			rx, ry := c.Figures[x], c.Figures[quality]
 			if !rx.Available() || !ry.Available() || mx.Log && *rx.Value <= 0 {
 				continue
@@ -82,11 +82,12 @@ func (v *view) drawTradeOffs() error {
 			continue
 		}
 		dx, dy := dimension(mx), dimension(my)
-		if slices.ContainsFunc(cells, func(c *cell) bool { return simulated(c.Figures[x]) }) {
-			dx.Title += " (simulated)"
-		}
+		dx.Title += marked(cells, x)
 		plot.Front(points, dx, dy)
 		t := tradeOff{Title: dy.Title + " against " + dx.Title}
+		if v.Several {
+			t.Title += ", " + g.Name
+		}
 		order := make([]int, 0, len(points))
 		for i := range points {
 			if points[i].Front {
@@ -103,9 +104,19 @@ func (v *view) drawTradeOffs() error {
 			return err
 		}
 		t.SVG = template.HTML(b.String())
-		v.TradeOff = append(v.TradeOff, t)
+		g.TradeOff = append(g.TradeOff, t)
 	}
 	return nil
+}
+
+// marked is what a picture's axis says of figures with no hardware behind them.
+func marked(cells []*cell, name string) string {
+	for _, c := range cells {
+		if text := labels(c.Figures[name]); text != "" {
+			return " (" + text + ")"
+		}
+	}
+	return ""
 }
 
 // letter names the n-th point of a front: A … Z, then AA, AB …
@@ -141,11 +152,11 @@ var axes = []struct {
 
 // drawAxes draws every axis that has more than one value, the others at the
 // reference cell's values.
-func (v *view) drawAxes() error {
-	ref := v.Cells[0].Row
+func (v *view) drawAxes(g *group) error {
+	ref := g.Dense().Row
 	for _, a := range axes {
 		var line []*cell
-		for _, c := range v.Cells {
+		for _, c := range g.Cells {
 			r := c.Row
 			a.reset(&r, ref)
 			if compareAxes(sameCell(r), sameCell(ref)) == 0 {
@@ -156,7 +167,7 @@ func (v *view) drawAxes() error {
 			continue
 		}
 		slices.SortFunc(line, func(x, y *cell) int { return cmp.Compare(a.value(&x.Row), a.value(&y.Row)) })
-		pic := axisPicture{Title: a.name, At: "other axes as in the reference: " + v.Cells[0].Name}
+		pic := axisPicture{Title: a.name, At: "other axes as in the reference: " + g.Dense().Name}
 		shown := []string{"latency_ms_p50", "f1_macro", "model_bytes", "peak_rss_bytes"}
 		switch a.name {
 		case "threshold":
@@ -173,7 +184,7 @@ func (v *view) drawAxes() error {
 				pic.Panels = append(pic.Panels, svg)
 			}
 		}
-		v.Axes = append(v.Axes, pic)
+		g.Axes = append(g.Axes, pic)
 	}
 	return nil
 }
@@ -197,6 +208,7 @@ func (v *view) drawAlong(axis string, m metric, line []*cell, value func(*stat.R
 	}
 	d := dimension(m)
 	d.Log = false
+	d.Title += marked(line, m.Name)
 	var b strings.Builder
 	if err := plot.Along(&b, axis, d, xs, ys); err != nil {
 		return "", fmt.Errorf("axis %s: %w", axis, err)

@@ -22,8 +22,20 @@ document.querySelectorAll("table.sortable").forEach((table) => {
   });
 });
 const open = () => {
-  const target = location.hash && document.getElementById(location.hash.slice(1));
+  // An id may hold what an address must escape, as the @ of a cell on a board.
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target instanceof HTMLDetailsElement) target.open = true;
 };
 window.addEventListener("hashchange", open);
 open();
+// Showing one target only.
+const filter = document.getElementById("filter");
+if (filter) {
+  const apply = () => {
+    document.querySelectorAll("[data-target]").forEach((e) => {
+      e.hidden = filter.value !== "" && e.dataset.target !== filter.value;
+    });
+  };
+  filter.addEventListener("change", apply);
+  apply();
+}

@@ -28,14 +28,22 @@ func figure(rows map[string]stat.Row, name string) string {
 	if r.Lo != nil && r.Hi != nil && (*r.Lo != *r.Value || *r.Hi != *r.Value) {
 		text += " [" + show(*r.Lo) + ", " + show(*r.Hi) + "]"
 	}
-	if simulated(r) {
-		text += " simulated"
+	if marks := labels(r); marks != "" {
+		text += " " + marks
 	}
 	return text
 }
 
-// simulated says whether a figure's rail is no real one.
-func simulated(r stat.Row) bool { return slices.Contains(r.Warnings, "simulated") }
+// labels say of a figure that no hardware stands behind it.
+func labels(r stat.Row) string {
+	var out []string
+	for _, mark := range []string{stat.Emulated, stat.Simulated} {
+		if slices.Contains(r.Warnings, mark) {
+			out = append(out, mark)
+		}
+	}
+	return strings.Join(out, ", ")
+}
 
 // number prints three significant digits, plainly where that is readable.
 func number(v float64) string {

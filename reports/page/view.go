@@ -17,14 +17,39 @@ type view struct {
 	CSS      template.CSS
 	JS       template.JS
 	Cells    []*cell
+	Groups   []*group // one a target
+	Several  bool     // there is more than one
 	Metrics  []metric // columns of the table
-	Headline []headline
-	TradeOff []tradeOff
-	Axes     []axisPicture
 	Verdicts []count
+	Columns  []string // verdicts that a trial of the run has
 	Missing  []string // metrics that no cell has
 	Duration time.Duration
 }
+
+// group is what is shown of one target.
+type group struct {
+	Target
+	Cells    []*cell // the dense one first
+	Headline []headline
+	TradeOff []tradeOff
+	Axes     []axisPicture
+	counts   map[string]int
+}
+
+// Trials counts the target's trials, Count those of a verdict.
+func (g *group) Trials() int {
+	n := 0
+	for _, c := range g.counts {
+		n += c
+	}
+	return n
+}
+
+// Count is the number of trials of a verdict.
+func (g *group) Count(verdict string) int { return g.counts[verdict] }
+
+// Dense is the target's reference cell.
+func (g *group) Dense() *cell { return g.Cells[0] }
 
 // cell is one configuration with its figures and trials.
 type cell struct {
@@ -87,14 +112,19 @@ func newView(d Data) (*view, error) {
 	if !d.Ended.IsZero() {
 		v.Duration = d.Ended.Sub(d.Started).Round(time.Second)
 	}
-	v.headlines()
-	if err := v.drawTradeOffs(); err != nil {
-		return nil, err
+	for _, g := range v.Groups {
+		g.headlines()
+		if err := v.drawTradeOffs(g); err != nil {
+			return nil, err
+		}
+		if err := v.drawAxes(g); err != nil {
+			return nil, err
+		}
 	}
-	return v, v.drawAxes()
+	return v, nil
 }
 
-// collect groups rows and trials by cell and finds the dense reference.
+// collect groups rows and trials by cell and the cells by target.
 func (v *view) collect() {
 	byID := map[string]*cell{}
 	have := map[string]bool{}
@@ -114,19 +144,13 @@ func (v *view) collect() {
 			}
 		}
 	}
-	verdicts := map[string]int{}
 	for _, t := range v.Trials {
-		verdicts[t.Verdict]++
 		if c := byID[t.Cell]; c != nil {
 			c.Trials = append(c.Trials, t)
 		}
 	}
-	for name, n := range verdicts {
-		v.Verdicts = append(v.Verdicts, count{name, n})
-	}
-	slices.SortFunc(v.Verdicts, func(a, b count) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Name, b.Name)) })
-	slices.SortStableFunc(v.Cells, func(a, b *cell) int { return compareAxes(a.Row, b.Row) })
-	v.Cells[0].Dense = true
+	v.group()
+	v.countVerdicts()
 	for _, m := range metrics {
 		if have[m.Name] {
 			v.Metrics = append(v.Metrics, m)
@@ -134,6 +158,66 @@ func (v *view) collect() {
 			v.Missing = append(v.Missing, m.Title)
 		}
 	}
+}
+
+// group divides the cells by target and finds the dense reference of each.
+func (v *view) group() {
+	at := map[string]*group{}
+	for _, t := range v.Targets {
+		at[t.Name] = &group{Target: t, counts: map[string]int{}}
+		v.Groups = append(v.Groups, at[t.Name])
+	}
+	for _, c := range v.Cells {
+		g := at[c.Row.Target]
+		if g == nil {
+			g = &group{Target: Target{Name: c.Row.Target, Environment: v.Environment}, counts: map[string]int{}}
+			at[c.Row.Target] = g
+			v.Groups = append(v.Groups, g)
+		}
+		g.Cells = append(g.Cells, c)
+	}
+	v.Groups = slices.DeleteFunc(v.Groups, func(g *group) bool { return len(g.Cells) == 0 })
+	v.Several = len(v.Groups) > 1
+	v.Cells = nil
+	for _, g := range v.Groups {
+		slices.SortStableFunc(g.Cells, func(a, b *cell) int { return compareAxes(a.Row, b.Row) })
+		g.Cells[0].Dense = true
+		v.Cells = append(v.Cells, g.Cells...)
+		for _, c := range g.Cells {
+			for _, t := range c.Trials {
+				g.counts[t.Verdict]++
+			}
+			if v.Several {
+				c.Name += " on " + g.Name
+			}
+		}
+	}
+}
+
+func (v *view) countVerdicts() {
+	verdicts := map[string]int{}
+	for _, t := range v.Trials {
+		verdicts[t.Verdict]++
+	}
+	for name, n := range verdicts {
+		v.Verdicts = append(v.Verdicts, count{name, n})
+	}
+	slices.SortFunc(v.Verdicts, func(a, b count) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Name, b.Name)) })
+	for _, c := range v.Verdicts {
+		v.Columns = append(v.Columns, c.Name)
+	}
+	// The valid ones first, the others by name: a table's order must not depend on
+	// how a night went.
+	slices.SortFunc(v.Columns, func(a, b string) int {
+		return cmp.Or(-cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+	})
+}
+
+func rank(verdict string) int {
+	if verdict == "valid" {
+		return 1
+	}
+	return 0
 }
 
 // compareAxes puts the least compressed cell first.
@@ -161,9 +245,9 @@ func axesName(r stat.Row) string {
 
 // headlines picks the cells a reader asks for first. Each stands for a rule
 // that is printed with it.
-func (v *view) headlines() {
-	dense := v.Cells[0]
-	v.Headline = append(v.Headline, headline{Title: "Reference", Cell: dense, Note: "least compressed cell"})
+func (g *group) headlines() {
+	dense := g.Dense()
+	g.Headline = append(g.Headline, headline{Title: "Reference", Cell: dense, Note: "least compressed cell"})
 	f1 := dense.Figures["f1_macro"]
 	if !f1.Available() {
 		return
@@ -171,7 +255,7 @@ func (v *view) headlines() {
 	floor := *f1.Value - 0.01
 	pick := func(title, name, note string, sameBatch bool) {
 		var best *cell
-		for _, c := range v.Cells {
+		for _, c := range g.Cells {
 			q, m := c.Figures["f1_macro"], c.Figures[name]
 			if !q.Available() || !m.Available() || *q.Value < floor || sameBatch && c.Row.Batch != dense.Row.Batch {
 				continue
@@ -182,7 +266,7 @@ func (v *view) headlines() {
 		}
 		// Where the reference itself is best there is nothing to recommend.
 		if best != nil && !best.Dense {
-			v.Headline = append(v.Headline, headline{Title: title, Cell: best, Note: note})
+			g.Headline = append(g.Headline, headline{Title: title, Cell: best, Note: note})
 		}
 	}
 	pick("Fastest within 1 point of F1", "latency_ms_p50", "lowest p50 latency at the reference's batch with macro-F1 ≥ reference − 0.01", true)

@@ -43,6 +43,13 @@ type Row struct {
 	Commit     string    `json:"commit"`
 }
 
+// Warnings that say that no hardware stands behind a figure. They stand in
+// Row.Warnings, and wherever the figure is shown.
+const (
+	Simulated = "simulated" // the rails are a model's
+	Emulated  = "emulated"  // the processor is emulated: times are not the board's
+)
+
 // Columns returns the names of a row's fields in their published order, as csv
 // and parquet exports head their columns.
 func Columns() []string {

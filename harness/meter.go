@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-c6f48606/harness/harness/sweep"
+	"github.com/seed-c6f48606/harness/targets"
+	"github.com/seed-c6f48606/harness/targets/power"
+	"github.com/seed-c6f48606/harness/targets/virtual"
+)
+
+// openMeter opens the meter of an inventory entry that is wired to this machine.
+func openMeter(ctx context.Context, t targets.Target) (power.Meter, error) {
+	m := t.Meter
+	switch m.Kind {
+	case "tasmota", "shelly":
+		return power.OpenPlug(ctx, power.PlugConfig{Kind: m.Kind, URL: m.URL})
+	case "serial":
+		return power.OpenSerial(power.SerialConfig{Port: m.Device, Baud: m.Baud, Scope: m.Scope, TotalRails: t.Total})
+	case "i2c":
+		return power.OpenI2C(i2cOf(m))
+	}
+	return nil, fmt.Errorf("meter of kind %q: use tasmota, shelly, serial or i2c", m.Kind)
+}
+
+// i2cOf is an I²C sensor at this machine.
+func i2cOf(m *targets.Meter) power.I2C {
+	return power.I2C{
+		Bus: m.Bus, Address: uint16(m.Address), Chip: m.Chip, Scope: m.Scope,
+		Rails: []power.I2CRail{{Name: "input", ShuntUOhm: float64(m.ShuntUOhm)}},
+	}
+}
+
+// metered is a target with a meter of the inventory.
+type metered struct {
+	*sweep.Remote
+	entry targets.Target
+}
+
+// Meter opens it.
+func (m metered) Meter(ctx context.Context) (power.Meter, error) { return openMeter(ctx, m.entry) }
+
+// neighbour is a virtual board: it shares this machine's processors with others,
+// and the sensor of one without rails of its own hangs on this machine.
+type neighbour struct {
+	*sweep.Remote
+	board *virtual.Board
+}
+
+// Turn takes turns with the other boards.
+func (n neighbour) Turn(ctx context.Context) (func(), error) { return n.board.Turn(ctx) }
+
+// Meter opens the board's sensor, nil where it has its own.
+func (n neighbour) Meter(context.Context) (power.Meter, error) {
+	if n.board.Sensor == nil {
+		return nil, nil
+	}
+	return power.OpenI2C(n.board.Sensor.I2C)
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-c6f48606/harness/harness/sweep"
+	"github.com/seed-c6f48606/harness/runners/command"
+	"github.com/seed-c6f48606/harness/runners/wire"
+)
+
+func (a *app) powerCalibrateCommand(f *powerFlags) *cobra.Command {
+	var flags command.CalibrateFlags
+	c := &cobra.Command{
+		Use: "calibrate TARGET", Short: "Test a target's power sensor under known loads", Args: cobra.ExactArgs(1),
+		Long: `Reads the sensor while the target is idle and while 1, 2, 4 … threads up to every core are
+busy: the noise of a reading, the sensor's own limits of error, whether the total follows
+the load, and whether it holds its parts. Findings say what is doubtful.`,
+		Example: "  harness power calibrate local\n  harness power calibrate orin --dwell 20s",
+		RunE: func(c *cobra.Command, args []string) error {
+			if flags.Dwell <= 0 || flags.Settle < 0 {
+				return fmt.Errorf("--dwell %v --settle %v: read for longer than 0s, after 0s or more", flags.Dwell, flags.Settle)
+			}
+			ctx, stop := interruptible(c.Context())
+			defer stop()
+			return f.at(ctx, args[0], true, func(p *place) error {
+				var result *command.CalibrationRecord
+				var err error
+				switch {
+				case p.meter != nil && args[0] == sweep.Local:
+					result, err = command.Calibrate(ctx, p.meter, flags)
+				case p.meter != nil:
+					return &wire.Error{
+						Kind: wire.Unsupported, Text: "the load of " + args[0] + " runs there and its meter is here: the two cannot be calibrated together",
+						Mend: "harness power watch shows the meter while the board works",
+					}
+				default:
+					err = p.ask(ctx, func(r io.Reader) error {
+						var err error
+						result, err = command.ReadCalibration(r)
+						return err
+					}, "calibrate", "--settle", flags.Settle.String(), "--dwell", flags.Dwell.String())
+				}
+				if err != nil {
+					return err
+				}
+				if result == nil {
+					return ctx.Err()
+				}
+				return a.printCalibration(result)
+			})
+		},
+	}
+	flags.Add(c)
+	return c
+}
+
+// printCalibration prints a line a load and rail, and the findings below.
+func (a *app) printCalibration(r *command.CalibrationRecord) error {
+	if a.format == "json" {
+		return writeJSON(a.out, r)
+	}
+	t := table{header: []string{"load", "rail", "W", "noise W", "offset W", "step W", "V"}, right: []int{2, 3, 4, 5, 6}}
+	var records []any
+	show := func(v *float64) string {
+		if v == nil {
+			return none
+		}
+		return digits(*v)
+	}
+	for _, s := range r.Steps {
+		records = append(records, s)
+		total := show(s.TotalW)
+		if s.LoW != nil && s.HiW != nil {
+			total += " [" + show(s.LoW) + ", " + show(s.HiW) + "]"
+		}
+		t.rows = append(t.rows, []string{s.Name, "total", total, none, none, none, none})
+		for _, x := range s.Rails {
+			t.rows = append(t.rows, []string{s.Name, x.Name, show(x.MeanW), show(x.NoiseW), show(x.OffsetW), show(x.StepW), show(x.MeanV)})
+		}
+	}
+	if err := a.emit(t, records); err != nil || a.format != "table" {
+		return err
+	}
+	label := ""
+	if r.Sensor.Simulated {
+		label = ", simulated"
+	}
+	fmt.Fprintf(a.out, "\n%s, %s%s; total: %s\n", r.Sensor.Source, r.Sensor.Scope, label, r.Sensor.TotalRule)
+	fmt.Fprintf(a.out, "the total fits %s W + %s W a busy thread, at most %s W off\n", show(r.BaseW), show(r.SlopeW), show(r.ResidualW))
+	if len(r.Findings) == 0 {
+		fmt.Fprintln(a.out, "nothing is doubtful")
+	}
+	for _, x := range r.Findings {
+		fmt.Fprintf(a.out, "%s: %s\n", x.Code, x.Text)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-c6f48606/harness/runners/command"
+	"github.com/seed-c6f48606/harness/targets/power"
+	"github.com/seed-c6f48606/harness/targets/power/sim"
+)
+
+// What was recorded at a board must read the same without it, also where the user
+// does not remember which sensor it was.
+func TestARecordingIsReplayed(t *testing.T) {
+	began := time.Now()
+	bus := sim.NewBus(power.SimPrefix+"power-test", func() time.Duration { return time.Since(began) })
+	if err := bus.Add(0x40, sim.NewINA226(sim.Channel{ShuntUOhm: 10000, Load: func(time.Duration) (float64, float64) { return 5, 0.5 }})); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "x.i2c.jsonl")
+	var record bytes.Buffer
+	r := power.Record(bus, &record)
+	m, err := power.OpenI2COn(r, power.I2C{Chip: power.ChipINA226, Rails: []power.I2CRail{{Name: "input", ShuntUOhm: 10000}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]power.Value, 1)
+	for range 5 {
+		time.Sleep(20 * time.Millisecond)
+		if err := m.Read(values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(path, record.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	for _, chip := range []string{"auto", "ina226"} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), []string{"power", "replay", path, "--shunt-uohm", "10000", "--chip", chip}, nil, &out, &errs); code != exitDone {
+			t.Fatalf("%s: status %d: %s", chip, code, errs.String())
+		}
+		if n := strings.Count(out.String(), "total 2.5"); n != 5 {
+			t.Errorf("%s: %d of 5 readings are of 2.5 W:\n%s", chip, n, out.String())
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"power", "replay", path, "--chip", "ina3221"}, nil, &out, &errs); code != exitFault || !strings.Contains(errs.String(), "--chip") {
+		t.Errorf("replayed as another sensor: status %d: %s", code, errs.String())
+	}
+}
+
+func writeFile(path string, b []byte) error {
+	return replaceFile(path, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// A graph that grows down the screen or past its edge cannot be read.
+func TestRailsAreDrawnInPlace(t *testing.T) {
+	var b bytes.Buffer
+	r := &rails{w: &b, graph: true, width: 70, past: make([][]float64, 2), desc: power.Description{Source: "x", Rails: []power.Rail{{Name: "VDD_IN"}}, Simulated: true}}
+	for i := range 30 {
+		x := power.Rolling{NowW: float64(i), MeanW: 1, MinW: 0, MaxW: 29}
+		if i == 20 {
+			x.NowW = math.NaN()
+		}
+		if err := r.frame(power.Frame{At: time.Duration(i) * time.Second, Total: x, Rails: []power.Rolling{x}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := b.String()
+	if n := strings.Count(text, "\x1b[4A"); n != 29 {
+		t.Errorf("the picture went back to its top %d times, want 29", n)
+	}
+	if !strings.Contains(text, "simulated") {
+		t.Error("simulated rails are drawn as real ones")
+	}
+	for _, line := range strings.Split(text, "\n") {
+		line = strings.ReplaceAll(strings.ReplaceAll(line, "\x1b[4A", ""), "\x1b[K", "")
+		if n := len([]rune(line)); n > 69 {
+			t.Fatalf("a line has %d characters on a terminal of 70: %q", n, line)
+		}
+	}
+}
+
+func TestSpark(t *testing.T) {
+	if diff := cmp.Diff("▁▅ █▁", spark([]float64{0, 4, math.NaN(), 8, -1})); diff != "" {
+		t.Error(diff)
+	}
+	if got := spark([]float64{0, 0}); got != "▁▁" {
+		t.Errorf("nothing at all is drawn as %q", got)
+	}
+}
+
+// The findings are what a calibration is made for.
+func TestCalibrationIsPrinted(t *testing.T) {
+	v := func(x float64) *float64 { return &x }
+	var b bytes.Buffer
+	a := &app{out: &b, format: "table"}
+	err := a.printCalibration(&command.CalibrationRecord{
+		Sensor: power.Description{Source: "ina226", Scope: "board-5V", TotalRule: "5V alone", Simulated: true},
+		Steps:  []command.CalibrationStep{{Name: "idle", TotalW: v(2.5), LoW: v(2.4), HiW: v(2.6), Rails: []command.CalibrationRail{{Name: "5V", MeanW: v(2.5), NoiseW: v(0.01)}}}},
+		BaseW:  v(2.5), SlopeW: v(1.25), Findings: []power.Finding{{Code: "coarse", Text: "use a larger shunt"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2.50 [2.40, 2.60]", "board-5V, simulated", "1.25 W a busy thread", "coarse: use a larger shunt", "–"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("lacks %q:\n%s", want, b.String())
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets/board"
+)
+
+// look runs one of the commands that look at targets.
+func look(t *testing.T, command, format string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	a := &app{out: &out, err: &errs, format: format}
+	inventory := filepath.Join(t.TempDir(), "targets.yaml")
+	if err := os.WriteFile(inventory, []byte("targets: []\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := a.probeCommand(&inventory)
+	if command == "doctor" {
+		c = a.doctorCommand(&inventory)
+	}
+	c.SetArgs(append(args, "--watch", "20ms"))
+	c.SilenceUsage, c.SilenceErrors = true, true
+	err = c.ExecuteContext(t.Context())
+	return out.String(), errs.String(), err
+}
+
+// Before the first sweep a user asks what the harness sees of a machine.
+func TestProbeOfThisMachine(t *testing.T) {
+	out, _, err := look(t, "probe", "table", "local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"fact", "local", "cores", "memory", "kernel tier", "sensors"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	out, _, err = look(t, "probe", "json", "local", "local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []examination
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != 2 || list[0].Target != "local" || list[0].Facts.Cores < 1 || list[0].Env.Tier == "" || list[0].Facts.Background == nil {
+		t.Errorf("got %s", out)
+	}
+}
+
+// One board that is not there must not hide what the others told.
+func TestAMissingTargetDoesNotHideTheOthers(t *testing.T) {
+	out, _, err := look(t, "probe", "table", "nowhere", "local")
+	if err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("got %v", err)
+	}
+	if !strings.Contains(out, "local") {
+		t.Errorf("the other target is not shown:\n%s", out)
+	}
+}
+
+func TestDoctorOfThisMachine(t *testing.T) {
+	out, _, err := look(t, "doctor", "table", "local")
+	var fault *wire.Error
+	if err != nil && !(errors.As(err, &fault) && fault.Kind == wire.Target) {
+		t.Fatal(err) // this machine may be in a bad way, but the doctor must not fail
+	}
+	if !strings.Contains(out, "target") || !strings.Contains(out, "local") {
+		t.Errorf("got\n%s", out)
+	}
+}
+
+// A script must see from the status that a board is not fit.
+func TestBadFindingsAreCounted(t *testing.T) {
+	ready := board.Facts{PSI: true}
+	sick := ready
+	bits := board.UnderVoltage
+	sick.Firmware = &board.Firmware{Throttle: &bits}
+	table, list, bad := findings([]examination{{Target: "good", Facts: &ready}, {Target: "sick", Facts: &sick}})
+	if bad != 1 || len(list) != 1 || list[0].Target != "sick" || len(table.rows) != 2 || table.rows[0][1] != "ok" {
+		t.Errorf("%d bad of %v in %v", bad, list, table.rows)
+	}
+}
