@@ -69,26 +69,40 @@ func readInventory(path string) (*targets.Inventory, error) {
 	return targets.Load(path)
 }
 
-// completeTargets gives the inventory's names to the shell.
+// completeTargets gives the inventory's names and labels to the shell for --target.
 func (a *app) completeTargets(c *cobra.Command) {
 	// It fails for a flag that does not exist only.
 	_ = c.RegisterFlagCompletionFunc("target", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		names := []string{sweep.Local}
 		path, err := c.Flags().GetString("targets")
 		if err != nil {
-			return names, cobra.ShellCompDirectiveNoFileComp
+			return nil, cobra.ShellCompDirectiveError
 		}
-		inventory, err := readInventory(path)
-		if err != nil {
-			return names, cobra.ShellCompDirectiveNoFileComp
-		}
-		for _, t := range inventory.Targets {
-			names = append(names, t.Name)
+		return inventoryNames(path, true, sweep.Local), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// targetNames completes names of the inventory as arguments, and those of others.
+func targetNames(path *string, others ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return inventoryNames(*path, false, others...), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// inventoryNames lists names, and labels as --target takes them. An inventory that
+// cannot be read has none: the command itself says why.
+func inventoryNames(path string, labels bool, names ...string) []string {
+	inventory, err := readInventory(path)
+	if err != nil {
+		return names
+	}
+	for _, t := range inventory.Targets {
+		names = append(names, t.Name)
+		if labels {
 			for _, label := range t.Labels {
 				names = append(names, "label="+label)
 			}
 		}
-		slices.Sort(names)
-		return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
-	})
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -149,6 +149,7 @@ func (a *app) powerRecordCommand(f *powerFlags) *cobra.Command {
 	var length, period time.Duration
 	c := &cobra.Command{
 		Use: "record TARGET", Short: "Keep the bus traffic of an I²C power sensor", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: targetNames(&f.inventory, sweep.Local),
 		Long: `Reads an I²C sensor for a while and keeps what passed over its bus, a transaction a line in
 periph's playback form (i2ctest.IO with a time), to look into a sensor without the board.`,
 		Example: "  harness power record pi4 --for 30s --out pi4.i2c.jsonl\n  harness power replay pi4.i2c.jsonl --shunt-uohm 10000",

@@ -15,6 +15,7 @@ func (a *app) powerCalibrateCommand(f *powerFlags) *cobra.Command {
 	var flags command.CalibrateFlags
 	c := &cobra.Command{
 		Use: "calibrate TARGET", Short: "Test a target's power sensor under known loads", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: targetNames(&f.inventory, sweep.Local),
 		Long: `Reads the sensor while the target is idle and while 1, 2, 4 … threads up to every core are
 busy: the noise of a reading, the sensor's own limits of error, whether the total follows
 the load, and whether it holds its parts. Findings say what is doubtful.`,

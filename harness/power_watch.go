@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/runners/command"
 	"github.com/seed-c6f48606/harness/targets/power"
 )
@@ -19,6 +20,7 @@ func (a *app) powerWatchCommand(f *powerFlags) *cobra.Command {
 	var period, span, length time.Duration
 	c := &cobra.Command{
 		Use: "watch TARGET", Short: "The rails of a target, live", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: targetNames(&f.inventory, sweep.Local),
 		Long: `Shows what every rail carries now, and its mean, least and greatest of a while: as a graph
 on a terminal, a line a reading otherwise, until Ctrl-C.`,
 		Example: "  harness power watch local\n  harness power watch orin --period 1s --span 1m\n  harness power watch pi5 --for 10s -o jsonl > rails.jsonl",

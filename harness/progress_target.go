@@ -12,7 +12,7 @@ import (
 
 // What targets are at that a line of text is not worth: it changes with every
 // trial, and the stage's own line counts the trials of all targets.
-var quietDoings = []string{"connecting", "trials", "waiting for its turn"}
+var quietDoings = []string{"connecting", "trials", "waiting for its turn", "load", "tokenize", "warm-up", "idle", "work"}
 
 // Target prints a line when a target begins something else, and from time to
 // time while it is deployed to.

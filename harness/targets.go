@@ -29,21 +29,6 @@ keep comments. docs/targets.schema.json describes every key.`,
 	return c
 }
 
-// targetNames completes names of the inventory.
-func targetNames(path *string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		v, err := readInventory(*path)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		var names []string
-		for _, t := range v.Targets {
-			names = append(names, t.Name)
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
 func (a *app) targetsListCommand(path *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "The targets of the inventory", Args: cobra.NoArgs,

@@ -110,6 +110,10 @@ func (a *app) addTarget(c *cobra.Command, path string, t targets.Target, agree c
 		if t.HostKey, err = a.agreedKey(ctx, t, agree); err != nil {
 			return err
 		}
+		// While the question stood, somebody may have written to the file.
+		if v, err = readInventory(path); err != nil {
+			return err
+		}
 	case agree.fingerprint != "":
 		return fmt.Errorf("--fingerprint: %s has no host key", t.Name)
 	}
@@ -153,6 +157,10 @@ func (a *app) targetsPinCommand(path *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			// While the question stood, somebody may have written to the file.
+			if v, err = readInventory(*path); err != nil {
+				return err
+			}
 			if v, err = v.Pin(t.Name, key); err != nil {
 				return err
 			}
@@ -185,8 +193,8 @@ func (a *app) agreedKey(ctx context.Context, t targets.Target, agree consent) (s
 	if agree.yes {
 		return remote.Pinned(key), nil
 	}
-	fmt.Fprintf(a.err, "%s at %s shows the host key\n  %s %s\nOn the target itself, ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub prints what it should be.\n",
-		t.Name, reachOf(t), key.Type(), shown)
+	fmt.Fprintf(a.err, "%s at %s shows the host key\n  %s %s\nOn the target itself this prints what it should be:\n  cat %s/ssh_host_*_key.pub | ssh-keygen -lf -\n",
+		t.Name, reachOf(t), key.Type(), shown, keyFolder(t))
 	if in, ok := a.in.(*os.File); !ok || !term.IsTerminal(int(in.Fd())) {
 		return "", fmt.Errorf("there is no terminal to agree on; if that is the right key: --fingerprint %s --yes", shown)
 	}
@@ -194,6 +202,14 @@ func (a *app) agreedKey(ctx context.Context, t targets.Target, agree consent) (s
 		return "", fmt.Errorf("the key was not agreed to, and nothing was changed")
 	}
 	return remote.Pinned(key), nil
+}
+
+// keyFolder is where a target's SSH server keeps its keys, as far as its kind tells.
+func keyFolder(t targets.Target) string {
+	if t.Board == "phone" {
+		return "$PREFIX/etc/ssh" // Termux
+	}
+	return "/etc/ssh"
 }
 
 // agreed asks a question; only a clear yes is one.

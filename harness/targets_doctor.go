@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets"
 	"github.com/seed-c6f48606/harness/targets/board"
 )
 
@@ -20,7 +21,7 @@ finding comes with what was read and what mends it; nothing is changed on the ta
 local machine is called local. The exit status is 3 where a finding is bad, which means that
 measurements will be wrong or refused.`,
 		Example: "  harness targets doctor local\n  harness targets doctor pi5 orin -o json",
-		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: targetNames(inventory),
+		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: targetNames(inventory, targets.Local),
 		RunE: func(c *cobra.Command, args []string) error {
 			all, err := a.examine(c, *inventory, args, f)
 			if len(all) == 0 {
@@ -39,7 +40,7 @@ measurements will be wrong or refused.`,
 			return err
 		},
 	}
-	c.Flags().DurationVar(&f.watch, "watch", defaultWatch, "how long to look at what else a target does")
+	f.flags(c)
 	return c
 }
 

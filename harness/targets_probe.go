@@ -33,8 +33,14 @@ type examination struct {
 
 // examineFlags are those of the commands that look at targets.
 type examineFlags struct {
-	watch   time.Duration
-	measure bool
+	watch     time.Duration
+	measure   bool
+	runnerDir string
+}
+
+func (f *examineFlags) flags(c *cobra.Command) {
+	c.Flags().DurationVar(&f.watch, "watch", defaultWatch, "how long to look at what else a target does")
+	c.Flags().StringVar(&f.runnerDir, "runner-dir", "", "folder of built runners, runner-GOOS-GOARCH (default: built from source for the target)")
 }
 
 func (a *app) probeCommand(inventory *string) *cobra.Command {
@@ -46,7 +52,7 @@ func (a *app) probeCommand(inventory *string) *cobra.Command {
 side. The local machine is called local. With --measure it also measures what each can do
 at most: int8 arithmetic and memory read, which keeps its processors busy for some seconds.`,
 		Example: "  harness targets probe local\n  harness targets probe pi5 orin --measure",
-		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: targetNames(inventory),
+		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: targetNames(inventory, targets.Local),
 		RunE: func(c *cobra.Command, args []string) error {
 			all, err := a.examine(c, *inventory, args, f)
 			if len(all) > 0 {
@@ -58,7 +64,7 @@ at most: int8 arithmetic and memory read, which keeps its processors busy for so
 		},
 	}
 	c.Flags().BoolVar(&f.measure, "measure", false, "measure what the targets can do at most")
-	c.Flags().DurationVar(&f.watch, "watch", defaultWatch, "how long to look at what else a target does")
+	f.flags(c)
 	return c
 }
 
@@ -75,7 +81,7 @@ func records[T any](list []T) []any {
 func (a *app) examine(c *cobra.Command, inventory string, names []string, f examineFlags) (all []examination, err error) {
 	ctx, cancel := interruptible(c.Context())
 	defer cancel()
-	fl := &fleet{path: inventory}
+	fl := &fleet{path: inventory, finder: remote.Finder{Dir: f.runnerDir}}
 	defer func() {
 		if e := fl.close(); err == nil {
 			err = e
@@ -123,7 +129,7 @@ func examineOne(ctx context.Context, fl *fleet, name string, f examineFlags) (*e
 		if err != nil {
 			return nil, err
 		}
-		x.want = board.Want{PowerMode: t.PowerMode, External: t.Meter != nil}
+		x.want = wantOf(t)
 		if out, err = askRunner(ctx, fl, t, argv); err != nil {
 			return nil, err
 		}
@@ -135,6 +141,18 @@ func examineOne(ctx context.Context, fl *fleet, name string, f examineFlags) (*e
 		return nil, &wire.Error{Kind: wire.Target, Text: "the runner told no facts of the board", Mend: "use a --watch of more than 0"}
 	}
 	return x, nil
+}
+
+// wantOf is what the inventory wishes of a target.
+func wantOf(t targets.Target) board.Want {
+	w := board.Want{PowerMode: t.PowerMode, Governor: t.Governor, Fan: t.Fan, Kind: board.Kind(t.Board), External: t.Meter != nil}
+	switch {
+	case t.Virtual != nil:
+		w.Kind = board.Kind(t.Virtual.Kind)
+	case t.Board == "auto":
+		w.Kind = ""
+	}
+	return w
 }
 
 // askRunner deploys the runner to a target and returns what it writes.

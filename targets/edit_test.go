@@ -56,7 +56,7 @@ func TestEdit(t *testing.T) {
     cpuset: 0-3,5
     sudo:
       - nvpmodel
-      - /usr/bin/jetson_clocks`, "\n"), nil,
+      - jetson_clocks`, "\n"), nil,
 		},
 		{
 			"remove the last", func() (*Inventory, error) { return v.Remove("toy") },

@@ -47,7 +47,12 @@ func schemaOf(t reflect.Type) schema {
 		s := schema{Type: "object", Properties: map[string]schema{}, Additional: &closed}
 		for _, f := range fields(t) {
 			p := schemaOf(f.typ)
-			p.Doc, p.Enum = f.doc, f.enum
+			p.Doc = f.doc
+			if p.Items != nil {
+				p.Items.Enum = f.enum
+			} else {
+				p.Enum = f.enum
+			}
 			s.Properties[f.name] = p
 			if f.required {
 				s.Required = append(s.Required, f.name)

@@ -22,18 +22,18 @@ type Target struct {
 	HostKey   string   `yaml:"host_key,omitempty" json:"host_key,omitempty" doc:"the machine's public key (TYPE BASE64), pinned by harness targets add; without it known_hosts decides"`
 	CacheDir  string   `yaml:"cache_dir,omitempty" json:"cache_dir,omitempty" doc:"folder on the target for runner, models and data; default $XDG_CACHE_HOME/harness"`
 
-	Board  string   `yaml:"board,omitempty" json:"board,omitempty" enum:"auto,pi5,pi4,pi3,orin-nano,orin-nx,agx-orin,xavier-nx,agx-xavier,jetson-nano,rb3gen2,rb5,phone,generic" doc:"kind of board; default auto, found by probing"`
+	Board  string   `yaml:"board,omitempty" json:"board,omitempty" enum:"auto,pi5,pi4,pi3,orin-nano,orin-nx,agx-orin,xavier-nx,agx-xavier,jetson-nano,rb3gen2,rb5,phone,generic" doc:"kind of board, which harness targets doctor compares with what it finds; default auto"`
 	Labels []string `yaml:"labels,omitempty" json:"labels,omitempty" doc:"groups that --target label=NAME selects"`
 
 	Rails []Rail   `yaml:"rails,omitempty" json:"rails,omitempty" doc:"supplies whose sensor is not found or not described by the board itself"`
 	Total []string `yaml:"total,omitempty" json:"total,omitempty" doc:"rails whose sum is the board's power; default the rule of its kind"`
 	Meter *Meter   `yaml:"meter,omitempty" json:"meter,omitempty" doc:"meter outside the board, read by the controller"`
 
-	PowerMode string   `yaml:"power_mode,omitempty" json:"power_mode,omitempty" doc:"nvpmodel mode wanted, by name or number"`
-	Governor  string   `yaml:"governor,omitempty" json:"governor,omitempty" doc:"cpufreq governor wanted"`
-	Fan       string   `yaml:"fan,omitempty" json:"fan,omitempty" doc:"fan wanted: auto, max or a duty of 0% to 100%"`
+	PowerMode string   `yaml:"power_mode,omitempty" json:"power_mode,omitempty" doc:"nvpmodel mode wanted, by name or number; set where sudo allows nvpmodel, else only compared"`
+	Governor  string   `yaml:"governor,omitempty" json:"governor,omitempty" doc:"cpufreq governor wanted; set where sudo allows cpufreq-governor, else only compared"`
+	Fan       string   `yaml:"fan,omitempty" json:"fan,omitempty" doc:"fan wanted: auto, max or a duty of 0% to 100%; compared by harness targets doctor, never set"`
 	CPUSet    string   `yaml:"cpuset,omitempty" json:"cpuset,omitempty" doc:"CPUs for the runner, as in 0-3,6"`
-	Sudo      []string `yaml:"sudo,omitempty" json:"sudo,omitempty" doc:"commands that the harness may run by sudo -n; default none"`
+	Sudo      []string `yaml:"sudo,omitempty" json:"sudo,omitempty" enum:"nvpmodel,jetson_clocks,cpufreq-governor" doc:"what the harness may do by sudo -n: nvpmodel sets the power mode, jetson_clocks locks a Jetson's clocks, cpufreq-governor writes the governor (by tee); default none"`
 
 	Virtual *Virtual `yaml:"virtual,omitempty" json:"virtual,omitempty" doc:"a virtual board that the harness starts on this machine"`
 }
@@ -42,7 +42,7 @@ type Target struct {
 type Rail struct {
 	Name      string `yaml:"name" json:"name" doc:"as the board labels it, such as VDD_IN"`
 	ShuntUOhm int    `yaml:"shunt_uohm,omitempty" json:"shunt_uohm,omitempty" doc:"shunt in µΩ; default what the board says"`
-	Bus       string `yaml:"bus,omitempty" json:"bus,omitempty" doc:"I2C bus on the board, such as 1"`
+	Bus       string `yaml:"bus,omitempty" json:"bus,omitempty" doc:"I2C bus on the board, such as 1; all rails with a bus are of one sensor"`
 	Address   int    `yaml:"address,omitempty" json:"address,omitempty" doc:"I2C address of the sensor, such as 0x40"`
 	Chip      string `yaml:"chip,omitempty" json:"chip,omitempty" enum:"auto,ina219,ina226,ina3221" doc:"sensor; default auto"`
 	Channel   int    `yaml:"channel,omitempty" json:"channel,omitempty" doc:"channel of a sensor with several, from 1"`
@@ -58,7 +58,7 @@ type Meter struct {
 	Address   int    `yaml:"address,omitempty" json:"address,omitempty" doc:"I2C address of the sensor"`
 	Chip      string `yaml:"chip,omitempty" json:"chip,omitempty" enum:"auto,ina219,ina226,ina3221" doc:"I2C sensor; default auto"`
 	ShuntUOhm int    `yaml:"shunt_uohm,omitempty" json:"shunt_uohm,omitempty" doc:"shunt in µΩ"`
-	Scope     string `yaml:"scope,omitempty" json:"scope,omitempty" enum:"wall,board-5V,board-12V,battery,module" doc:"where it is wired; default wall for plugs"`
+	Scope     string `yaml:"scope,omitempty" json:"scope,omitempty" enum:"wall,board-5V,board-12V,battery,module" doc:"where a serial or I2C meter is wired; plugs are at the wall"`
 }
 
 // Virtual describes a virtual board.

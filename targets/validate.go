@@ -71,12 +71,14 @@ func checkEnums(prefix string, v reflect.Value) error {
 				}
 			}
 		case reflect.Slice:
-			if element(f.typ).Kind() != reflect.Struct {
-				continue
-			}
 			for i := range value.Len() {
-				if err := checkEnums(fmt.Sprintf("%s[%d].", key, i), value.Index(i)); err != nil {
-					return err
+				one := fmt.Sprintf("%s[%d]", key, i)
+				if item := value.Index(i); item.Kind() == reflect.Struct {
+					if err := checkEnums(one+".", item); err != nil {
+						return err
+					}
+				} else if s := item.String(); f.enum != nil && !slices.Contains(f.enum, s) {
+					return &Problem{one, fmt.Sprintf("%s: must be one of %s%s", cut(s), strings.Join(f.enum, ", "), near(s, f.enum))}
 				}
 			}
 		}
@@ -102,14 +104,17 @@ func (t Target) checkReach() error {
 	case !adb && !isHost(t.Address):
 		return &Problem{"address", cut(t.Address) + ": must be a host name, an IPv4 or an IPv6 address; user and port have keys of their own"}
 	}
+	reach := []given{{"user", t.User != ""}, {"port", t.Port != 0}, {"jump", t.Jump != nil}, {"key_file", t.KeyFile != ""}, {"host_key", t.HostKey != ""}}
 	if adb {
-		for _, k := range []struct {
-			key string
-			set bool
-		}{{"user", t.User != ""}, {"port", t.Port != 0}, {"jump", t.Jump != nil}, {"key_file", t.KeyFile != ""}, {"host_key", t.HostKey != ""}} {
-			if k.set {
-				return &Problem{k.key, "has no meaning with transport: adb; remove it"}
-			}
+		if err := refuse("transport: adb", reach...); err != nil {
+			return err
+		}
+	}
+	if t.Virtual != nil {
+		// The harness starts the board, and knows where.
+		reach = append(reach, given{"address", t.Address != ""}, given{"transport", t.Transport != ""}, given{"meter", t.Meter != nil})
+		if err := refuse("virtual", reach...); err != nil {
+			return err
 		}
 	}
 	if t.User != "" && !userLike.MatchString(t.User) {
@@ -128,6 +133,22 @@ func (t Target) checkReach() error {
 	}
 	if d := t.CacheDir; d != "" && (!path.IsAbs(d) || path.Clean(d) != d || d == "/" || strings.ContainsFunc(d, control)) {
 		return &Problem{"cache_dir", cut(d) + ": must be an absolute path without dots, such as /data/harness"}
+	}
+	return nil
+}
+
+// given says whether an entry has a key.
+type given struct {
+	key string
+	set bool
+}
+
+// refuse names the first key that would be taken and never used.
+func refuse(with string, keys ...given) error {
+	for _, k := range keys {
+		if k.set {
+			return &Problem{k.key, "has no meaning with " + with + "; remove it"}
+		}
 	}
 	return nil
 }
@@ -155,8 +176,12 @@ func (t Target) checkHostKey() error {
 
 func (t Target) checkWiring() error {
 	seen := map[string]bool{}
+	var sensor *Rail // the first with a bus of its own
 	for i, r := range t.Rails {
 		key := func(k string) string { return fmt.Sprintf("rails[%d].%s", i, k) }
+		if r.Bus != "" && sensor == nil {
+			sensor = &r
+		}
 		switch {
 		case !railLike.MatchString(r.Name):
 			return &Problem{key("name"), cut(r.Name) + ": is no rail's name"}
@@ -170,6 +195,15 @@ func (t Target) checkWiring() error {
 			return &Problem{key("shunt_uohm"), "is missing: without the shunt a sensor's voltage is no current"}
 		case r.Bus != "" && !wordLike.MatchString(r.Bus):
 			return &Problem{key("bus"), cut(r.Bus) + ": must be the number or name of an I2C bus"}
+		case r.Bus == "" && (r.Chip != "" || r.Channel != 0):
+			return &Problem{key("bus"), "is missing: chip and channel are of a sensor on I2C"}
+		case r.Bus == "" && r.ShuntUOhm == 0:
+			return &Problem{key("shunt_uohm"), "is missing: a rail needs its shunt, or a sensor with bus and address"}
+		case r.Bus != "" && (r.Bus != sensor.Bus || r.Address != sensor.Address):
+			return &Problem{key("bus"), fmt.Sprintf("%s and address %#x are of another sensor than rail %s; one can be read at a time: keep one, or bind the sensors to the kernel's driver",
+				r.Bus, r.Address, sensor.Name)}
+		case r.Bus != "" && r.Chip != "" && sensor.Chip != "" && r.Chip != sensor.Chip:
+			return &Problem{key("chip"), fmt.Sprintf("%s: rail %s has %s at the same address", r.Chip, sensor.Name, sensor.Chip)}
 		case r.Channel < 0 || r.Channel > 3:
 			return &Problem{key("channel"), fmt.Sprintf("%d: must be from 1 to 3", r.Channel)}
 		}
@@ -200,6 +234,15 @@ func (t Target) checkMeter() error {
 	if m == nil {
 		return nil
 	}
+	plug, wire, i2c := m.Kind == "tasmota" || m.Kind == "shelly", m.Kind == "serial", m.Kind == "i2c"
+	if err := refuse("meter.kind: "+m.Kind,
+		given{"meter.url", !plug && m.URL != ""}, given{"meter.scope", plug && m.Scope != ""},
+		given{"meter.device", !wire && m.Device != ""}, given{"meter.baud", !wire && m.Baud != 0},
+		given{"meter.bus", !i2c && m.Bus != ""}, given{"meter.address", !i2c && m.Address != 0},
+		given{"meter.chip", !i2c && m.Chip != ""}, given{"meter.shunt_uohm", !i2c && m.ShuntUOhm != 0},
+		given{"total", !wire && len(t.Total) > 0}, given{"rails", len(t.Rails) > 0}); err != nil {
+		return err
+	}
 	switch m.Kind {
 	case "tasmota", "shelly":
 		u, err := url.Parse(m.URL)
@@ -208,6 +251,9 @@ func (t Target) checkMeter() error {
 		}
 		if u.User != nil {
 			return &Problem{"meter.url", "holds a password, which would be kept in a file; let the plug answer without one on a closed network"}
+		}
+		if u.RawQuery != "" || u.Path != "" && u.Path != "/" {
+			return &Problem{"meter.url", cut(m.URL) + ": must end after the host; the harness knows where in a plug the readings are"}
 		}
 	case "serial":
 		if m.Device == "" {
@@ -232,11 +278,6 @@ func (t Target) checkWishes() error {
 	for i, l := range t.Labels {
 		if !nameLike.MatchString(l) {
 			return &Problem{fmt.Sprintf("labels[%d]", i), cut(l) + ": must be letters, digits, dots, dashes or underscores"}
-		}
-	}
-	for i, c := range t.Sudo {
-		if !wordLike.MatchString(c) && !(path.IsAbs(c) && path.Clean(c) == c && !strings.ContainsFunc(c, func(r rune) bool { return r <= ' ' })) {
-			return &Problem{fmt.Sprintf("sudo[%d]", i), cut(c) + ": must be one command's name or absolute path, without arguments"}
 		}
 	}
 	if t.PowerMode != "" && !wordLike.MatchString(t.PowerMode) {

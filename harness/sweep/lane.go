@@ -180,6 +180,9 @@ func (l *lane) tell(doing string) {
 	}
 }
 
+// stage passes on what the runner of a trial is at.
+func (l *lane) stage(p wire.Progress) { l.tell(p.Stage) }
+
 // shown says whether targets are told apart in what the user sees.
 func (r *run) shown() bool { return len(r.plan.Targets) > 1 || r.plan.Targets[0] != Local }
 

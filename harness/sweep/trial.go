@@ -115,7 +115,7 @@ func (l *lane) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureRe
 	if l.started != nil {
 		l.started(p.PID())
 	}
-	if _, err = p.Load(ctx, wire.Load{Model: model, Threads: c.axes.Threads}, nil); err == nil {
+	if _, err = p.Load(ctx, wire.Load{Model: model, Threads: c.axes.Threads}, l.stage); err == nil {
 		result, err = l.ask(ctx, p, wire.Measure{
 			Items: items, Batch: c.axes.Batch, Threshold: c.axes.Threshold, Scenario: l.plan.Scenario,
 			WarmupLimit: l.plan.WarmupLimit, Window: l.plan.Window, IdleWindow: l.plan.IdleWindow, MinInferences: l.plan.MinInferences,
@@ -158,14 +158,14 @@ const (
 func (l *lane) ask(ctx context.Context, p *Process, req wire.Measure) (wire.MeasureResult, error) {
 	m, ok := l.target.(Metered)
 	if !ok || req.NoEnergy {
-		return p.Measure(ctx, req, nil)
+		return p.Measure(ctx, req, l.stage)
 	}
 	meter, err := m.Meter(ctx)
 	if err != nil {
 		return wire.MeasureResult{}, fmt.Errorf("opening the energy meter of %s at this machine: %w", l.name, err)
 	}
 	if meter == nil {
-		return p.Measure(ctx, req, nil)
+		return p.Measure(ctx, req, l.stage)
 	}
 	defer meter.Close() //nolint:errcheck // what it read is judged by itself
 	req.NoEnergy = true
@@ -174,7 +174,7 @@ func (l *lane) ask(ctx context.Context, p *Process, req wire.Measure) (wire.Meas
 	if err != nil {
 		return wire.MeasureResult{}, err
 	}
-	result, err := p.Measure(ctx, req, nil)
+	result, err := p.Measure(ctx, req, l.stage)
 	if err != nil {
 		return result, errors.Join(err, outside.Stop())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-c6f48606/harness/runners/compress"
+	"github.com/seed-c6f48606/harness/runners/engine"
 	"github.com/seed-c6f48606/harness/runners/model"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
@@ -100,7 +101,8 @@ func (f *modelFlags) add(c *cobra.Command) {
 	_ = c.MarkFlagRequired("model")
 }
 
-// load reads the model and rounds its weights where --bits asks for it.
+// load opens the model; where --bits asks for it, the weights are in memory and
+// rounded, and the model has no path and no hash.
 func (f *modelFlags) load(ctx context.Context) (*model.Model, error) {
 	if !(f.threshold >= 0 && f.threshold <= 1) {
 		return nil, &wire.Error{
@@ -116,12 +118,16 @@ func (f *modelFlags) load(ctx context.Context) (*model.Model, error) {
 	if err := recipe.Validate(); err != nil {
 		return nil, wire.Wrap(wire.Harness, err)
 	}
+	if f.bits == 0 {
+		m, err := model.Open(f.path)
+		if err != nil {
+			return nil, wire.Wrap(kindOf(err), err)
+		}
+		return m, nil
+	}
 	m, err := model.Load(f.path)
 	if err != nil {
 		return nil, wire.Wrap(kindOf(err), err)
-	}
-	if f.bits == 0 {
-		return m, nil
 	}
 	small, _, err := compress.Apply(ctx, m, compress.Calibration{}, recipe, nil)
 	if err != nil {
@@ -130,10 +136,31 @@ func (f *modelFlags) load(ctx context.Context) (*model.Model, error) {
 	return small, nil
 }
 
-// kindOf tells a model that this engine cannot run from one that is broken.
+// start makes an engine of what load returned and closes that, so that nothing
+// but the engine's own weights stays in memory.
+func (f *modelFlags) start(m *model.Model, chunk int) (*engine.Engine, error) {
+	defer m.Close() //nolint:errcheck // it was read
+	e, err := engine.New(m, engine.Options{Threads: f.threads, Exact: f.exact, Chunk: chunk})
+	if err != nil {
+		return nil, wire.Wrap(kindOf(err), err)
+	}
+	// A classifier's engine reads its head when that is first needed: now, while
+	// there is a file.
+	if err := e.Restrict(nil); err != nil {
+		e.Close()
+		return nil, wire.Wrap(kindOf(err), err)
+	}
+	return e, nil
+}
+
+// kindOf tells a model that this engine cannot run, and options that are wrong,
+// from a model that is broken.
 func kindOf(err error) wire.ErrorKind {
-	if errors.Is(err, model.ErrUnsupported) {
+	switch {
+	case errors.Is(err, model.ErrUnsupported):
 		return wire.Unsupported
+	case errors.Is(err, engine.ErrOptions):
+		return wire.Harness
 	}
 	return wire.Target
 }

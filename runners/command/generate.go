@@ -75,18 +75,20 @@ func (j *generateJob) run(ctx context.Context, out, stderr io.Writer) error {
 	}
 	tok, err := tokenizer.Load(path)
 	if err != nil {
+		m.Close() //nolint:errcheck // the error before counts
 		return wire.Wrap(wire.Target, fmt.Errorf("loading the tokenizer: %w", err))
 	}
 	if tok.VocabSize() > m.VocabSize {
+		m.Close() //nolint:errcheck // the error before counts
 		return &wire.Error{
 			Kind: wire.Harness,
 			Text: fmt.Sprintf("the tokenizer %s has %d pieces, the model's vocabulary %d", path, tok.VocabSize(), m.VocabSize),
 			Mend: "use the tokenizer that the model was trained with",
 		}
 	}
-	e, err := engine.New(m, engine.Options{Threads: j.model.threads, Exact: j.model.exact})
+	e, err := j.model.start(m, 0)
 	if err != nil {
-		return wire.Wrap(wire.Harness, err)
+		return err
 	}
 	defer e.Close()
 	g := &generation{

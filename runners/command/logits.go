@@ -64,9 +64,13 @@ func (j *logitsJob) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.New(m, engine.Options{Threads: j.model.threads, Exact: j.model.exact, Chunk: j.chunk})
+	hash := func() (string, error) { return "", nil } // rounded weights are no file's
+	if m.Path != "" {
+		hash = model.Hashing(m.Path)
+	}
+	e, err := j.model.start(m, j.chunk)
 	if err != nil {
-		return wire.Wrap(wire.Harness, err)
+		return err
 	}
 	defer e.Close()
 	outputs, err := j.compute(ctx, e, inputs)
@@ -77,12 +81,16 @@ func (j *logitsJob) run(ctx context.Context) error {
 	for i, name := range names {
 		tensors[i] = model.Tensor{
 			TensorInfo: model.TensorInfo{
-				Name: logitsPrefix + name, DType: "F32", Shape: []int{len(inputs[i]), m.Config.VocabSize},
+				Name: logitsPrefix + name, DType: "F32", Shape: []int{len(inputs[i]), e.Config().VocabSize},
 			},
 			Data: outputs[i],
 		}
 	}
-	meta := map[string]string{"model_sha256": m.Hash}
+	sum, err := hash()
+	if err != nil {
+		return wire.Wrap(wire.Target, err)
+	}
+	meta := map[string]string{"model_sha256": sum}
 	if err := model.WriteSafetensors(j.out, meta, tensors); err != nil {
 		return wire.Wrap(wire.Target, err)
 	}

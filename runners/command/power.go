@@ -189,6 +189,7 @@ func Record(ctx context.Context, i2c power.I2C, length, period time.Duration, w 
 	}
 	defer bus.Close() //nolint:errcheck // nothing is lost
 	r := power.Record(bus, w)
+	i2c.Notes = power.NotesDir()
 	m, err := power.OpenI2COn(r, i2c)
 	if err != nil {
 		return errors.Join(wire.Wrap(wire.Target, err), r.Flush())

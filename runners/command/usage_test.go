@@ -64,7 +64,7 @@ func TestWrongUse(t *testing.T) {
 		{"no flags", []string{"logits"}, 1, []string{"model", "out", "tokens"}},
 		{"output", []string{"info", "-o", "xml"}, 1, []string{`--output "xml"`, "table or json"}},
 
-		{"no model", logits(dir+"x", good), 3, []string{"loading model", dir + "x"}},
+		{"no model", logits(dir+"x", good), 3, []string{"opening model", dir + "x"}},
 		{"cut model", logits(cut, good), 3, []string{cut, "truncated"}},
 		{"another architecture", logits(llama, good), 1, []string{"llama", "ernie4_5"}},
 		{"bits 9", logits(dir, good, "--bits", "9"), 1, []string{"bits 9", "16, 8, 6, 5, 4, 3, 2", "nearest that can: 8"}},

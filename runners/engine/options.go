@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -49,13 +50,17 @@ func (s Site) String() string { return [...]string{"qkv", "o", "gate_up", "down"
 
 const defaultChunk = 512
 
+// ErrOptions is in the error of New where not the model but the options are at
+// fault.
+var ErrOptions = errors.New("options of the engine")
+
 // complete checks the options and fills in what is not set.
 func (o *Options) complete() error {
 	if o.Threads < 0 || o.Threads > 1024 {
-		return fmt.Errorf("threads is %d: use 1 to 1024, or 0 for one per processor", o.Threads)
+		return fmt.Errorf("%w: threads is %d: use 1 to 1024, or 0 for one per processor", ErrOptions, o.Threads)
 	}
 	if o.Chunk < 0 {
-		return fmt.Errorf("chunk is %d: use 1 or more tokens a piece, or 0 for %d", o.Chunk, defaultChunk)
+		return fmt.Errorf("%w: chunk is %d: use 1 or more tokens a piece, or 0 for %d", ErrOptions, o.Chunk, defaultChunk)
 	}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
@@ -70,7 +75,11 @@ func (o *Options) complete() error {
 func (o *Options) kvFormat(m *model.Model) (kernels.KVFormat, error) {
 	switch {
 	case o.KV != "":
-		return kernels.ParseKV(o.KV)
+		format, err := kernels.ParseKV(o.KV)
+		if err != nil {
+			return format, fmt.Errorf("%w: %w", ErrOptions, err)
+		}
+		return format, nil
 	case o.Exact || !hasIntegers(m):
 		return kernels.KVF32, nil
 	}

@@ -105,7 +105,7 @@ func (b *Bench) load(path string, o BenchOptions) error {
 	}
 	b.engine, err = engine.New(m, engine.Options{Threads: o.Threads, Chunk: o.Chunk, KV: o.KV.String(), LabelRows: rows})
 	if err != nil {
-		return wire.Wrap(wire.Harness, err)
+		return wire.Wrap(modelFault(err), err)
 	}
 	b.traffic, b.mix = TrafficOf(m, o.LabelRows, o.KV), mixOf(m)
 	b.tokens = pseudoRandom(m.VocabSize, maxTokens)

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -63,9 +64,16 @@ func (f facts) conditionDoubts(l Limits, warn func(code, text string)) {
 	}
 }
 
-// jump is how far the time of day moved against the monotonic clock, in seconds.
-func jump(before, after time.Time) float64 {
-	return (after.Round(0).Sub(before.Round(0)) - after.Sub(before)).Seconds()
+// jump is how far the time of day moved against the monotonic clock, in seconds. Where
+// this program does not see it, as in a container with a time of its own, the move of
+// the boot's time of day counts; it is told in whole seconds, of which one is
+// rounding.
+func jump(before, after time.Time, boot *int64) float64 {
+	seen := (after.Round(0).Sub(before.Round(0)) - after.Sub(before)).Seconds()
+	if boot != nil && max(*boot, -*boot) > 1 && math.Abs(seen) < 1 {
+		return float64(*boot)
+	}
+	return seen
 }
 
 // supplyChange names a change of the battery's state that changes what a machine

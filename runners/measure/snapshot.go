@@ -23,6 +23,7 @@ type snapshot struct {
 	throttles                *int64
 	undervolts, alarms       *int64 // sags of the supply counted, alarms standing
 	swaps, ooms              *int64
+	btime                    *int64 // time of day at the boot, s
 	tempC, load1             *float64
 	bootID                   string
 	bits                     *board.Throttle // of a Raspberry Pi
@@ -47,6 +48,7 @@ func (m Machine) snapshot(pids []int) snapshot {
 	for _, pid := range pids {
 		s.others += m.cpuTime(pid)
 	}
+	s.btime = m.bootTime()
 	// These last: they are compared with each other and with the window.
 	s.busy, s.steal = m.cpuTotals()
 	s.own = ownCPU()
@@ -73,6 +75,20 @@ func (m Machine) cpuTotals() (busy, steal *float64) {
 	}
 	sum := ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]
 	return &sum, &ticks[7]
+}
+
+// bootTime is the time of day at which the machine booted (proc_stat(5), btime), in
+// seconds. The kernel reckons it from the present time of day, so that it moves when
+// that is set.
+func (m Machine) bootTime() *int64 {
+	for line := range strings.Lines(m.text("proc/stat")) {
+		if rest, ok := strings.CutPrefix(line, "btime "); ok {
+			if v, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64); err == nil {
+				return &v
+			}
+		}
+	}
+	return nil
 }
 
 // cpuTime is user and system time of a process in seconds (proc_pid_stat(5),

@@ -151,15 +151,27 @@ func TestLoadRefuses(t *testing.T) {
 	if err := os.WriteFile(config, bytes.ReplaceAll(raw, []byte("ernie4_5"), []byte("llama")), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	broken := writeModel(t, 1, nil)
+	weights := filepath.Join(broken, "model.safetensors")
+	if raw, err = os.ReadFile(weights); err != nil {
+		t.Fatal(err)
+	}
+	for i := len(raw) / 2; i < len(raw); i++ {
+		raw[i] = 0xff // NaN
+	}
+	if err := os.WriteFile(weights, raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name string
 		req  wire.Load
 		kind wire.ErrorKind
 		text string
 	}{
-		{"no model", wire.Load{Model: classifier + "x"}, wire.Target, "loading model"},
+		{"no model", wire.Load{Model: classifier + "x"}, wire.Target, "opening model"},
 		{"another architecture", wire.Load{Model: other}, wire.Unsupported, "llama"},
 		{"no tokenizer", wire.Load{Model: small, Tokenizer: t.TempDir()}, wire.Target, "loading the tokenizer"},
+		{"weights that are no numbers", wire.Load{Model: broken}, wire.Target, "finite"},
 		{"threads", wire.Load{Model: small, Threads: -1}, wire.Harness, "threads is -1"},
 	}
 	for _, tt := range tests {

@@ -30,7 +30,7 @@ func evidence(before, after snapshot, spinBefore, spinAfter float64) wire.Eviden
 		Undervolts:  plus(difference(before.undervolts, after.undervolts), before.alarms, after.alarms),
 		TempBeforeC: before.tempC, TempAfterC: after.tempC, Load1: before.load1,
 		ThrottleBits: throttleBits(before.bits, after.bits), SupplyChange: supplyChange(before.battery, after.battery),
-		ClockJumpS: jump(before.at, after.at),
+		ClockJumpS: jump(before.at, after.at, difference(before.btime, after.btime)),
 	}
 	if before.busy != nil && after.busy != nil && elapsed > 0 {
 		foreign := max(0, *after.busy-*before.busy-e.OwnCPUS-e.ControllerCPUS) / elapsed

@@ -17,6 +17,8 @@ type workload struct {
 	threshold float64
 	logits    []float32
 	steps     []engine.Step
+	before    engine.Stats // of an inference, and after it
+	after     engine.Stats
 	discard   func(step, pos int, logits []float32)
 }
 
@@ -44,7 +46,7 @@ func (w *workload) infer(ctx context.Context) (engine.Stats, error) {
 	if w.steps == nil {
 		return w.engine.Classify(ctx, w.batch, w.threshold, w.logits)
 	}
-	before := w.engine.Stats()
+	w.engine.ReadStats(&w.before)
 	for i := range w.steps {
 		w.steps[i].Seq.Reset()
 		w.steps[i].Tokens = w.batch[i]
@@ -52,7 +54,8 @@ func (w *workload) infer(ctx context.Context) (engine.Stats, error) {
 	if err := w.engine.Forward(ctx, w.steps, w.threshold, w.discard); err != nil {
 		return engine.Stats{}, err
 	}
-	return since(before, w.engine.Stats()), nil
+	w.engine.ReadStats(&w.after)
+	return since(w.before, w.after), nil
 }
 
 // pace bounds a work window.

@@ -29,6 +29,22 @@ func HashPath(path string) (string, error) {
 	return hashFiles([]string{config, path})
 }
 
+// Hashing begins to compute HashPath and returns a function that waits for it.
+// Whoever reads the model meanwhile shares what the system caches.
+func Hashing(path string) (wait func() (string, error)) {
+	var sum string
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		sum, err = HashPath(path)
+	}()
+	return func() (string, error) {
+		<-done
+		return sum, err
+	}
+}
+
 // HashFile is the SHA-256 of a file's bytes, in hex.
 func HashFile(path string) (string, error) {
 	f, err := os.Open(path)

@@ -13,35 +13,27 @@ import (
 // Load reads a model: a folder, a .safetensors file with its config.json beside
 // it, or a GGUF file. The kind is told by the content, not by the name.
 func Load(path string) (*Model, error) {
-	type hashed struct {
-		sum string
-		err error
-	}
-	hash := make(chan hashed, 1)
-	go func() { // reading and hashing share what the system caches
-		sum, err := HashPath(path)
-		hash <- hashed{sum, err}
-	}()
+	hash := Hashing(path)
 	m, err := open(path)
 	if err == nil {
 		err = errors.Join(m.materialize(), m.Close())
 	}
-	h := <-hash
+	sum, unread := hash()
 	if err == nil {
-		err = h.err
+		err = unread
 	}
 	if err != nil {
 		return nil, fmt.Errorf("loading model %s: %w", path, err)
 	}
-	m.Path, m.Hash = path, h.sum
+	m.Path, m.Hash = path, sum
 	return m, nil
 }
 
 // Open is Load with the matrices left in the file where they can be
 // (Matrix.Stored): it reads headers, gains and biases and checks that the file
 // holds all that they name, in milliseconds and little memory. Values that are
-// not finite are refused when they are read. Hash stays empty: HashPath
-// computes it. The caller closes the model.
+// not finite are refused when they are read. Hash stays empty: Hashing or
+// HashPath computes it. The caller closes the model.
 func Open(path string) (*Model, error) {
 	m, err := open(path)
 	if err != nil {

@@ -26,6 +26,9 @@ type Finding struct {
 // Want is what the user wishes of a board.
 type Want struct {
 	PowerMode string // name or number of a Jetson's power mode; empty = any
+	Governor  string // of all CPUs; empty = any
+	Fan       string // auto, max or a duty as in 50%; empty = any
+	Kind      Kind   // of board; empty = any
 	// External says that another machine measures this one's power.
 	External bool
 }
@@ -43,7 +46,9 @@ const (
 // Diagnose judges the facts of a board, the gravest findings first.
 func Diagnose(f Facts, w Want) []Finding {
 	var d diagnosis
+	d.identity(f, w)
 	d.clocks(f, w)
+	d.wishes(f, w)
 	d.supply(f)
 	d.heat(f)
 	d.neighbours(f)
@@ -68,13 +73,13 @@ func (d *diagnosis) add(s Severity, what, mend, evidence string, args ...any) {
 
 // clocks looks at what decides the speed: governors, limits and the power mode.
 func (d *diagnosis) clocks(f Facts, w Want) {
+	var loose []string
 	for _, p := range f.Policies {
 		if !p.Steady() {
 			continue
 		}
 		if !p.Locked() {
-			d.add(Warn, "the clock follows the load", "echo performance | sudo tee /sys/devices/system/cpu/cpufreq/"+p.Name+"/scaling_governor",
-				"governor %s of %s (CPUs %s), %d to %d MHz", p.Governor, p.Name, p.CPUs, p.MinKHz/1000, p.MaxKHz/1000)
+			loose = append(loose, fmt.Sprintf("governor %s of %s (CPUs %s), %d to %d MHz", p.Governor, p.Name, p.CPUs, p.MinKHz/1000, p.MaxKHz/1000))
 		}
 		// A Jetson's power mode limits the clock, which is what it is for.
 		if p.TopKHz > p.MaxKHz && !f.Kind.Jetson() {
@@ -82,6 +87,9 @@ func (d *diagnosis) clocks(f Facts, w Want) {
 				fmt.Sprintf("echo %d | sudo tee /sys/devices/system/cpu/cpufreq/%s/scaling_max_freq", p.TopKHz, p.Name),
 				"%s: %d of %d MHz", p.Name, p.MaxKHz/1000, p.TopKHz/1000)
 		}
+	}
+	if len(loose) > 0 {
+		d.add(Warn, "the clock follows the load", "echo performance | sudo tee /sys/devices/system/cpu/cpufreq/policy*/scaling_governor", "%s", strings.Join(loose, "; "))
 	}
 	if w.PowerMode != "" && !f.InMode(w.PowerMode) {
 		is := f.PowerMode
@@ -155,10 +163,12 @@ func (d *diagnosis) neighbours(f Facts) {
 	if b := f.Background; b != nil {
 		if b.CPU != nil && *b.CPU > idleCPU {
 			var who []string
-			mend := "stop it"
+			mend := "no process takes much by itself: wait until the machine is idle, and see top for what is left"
 			for i, p := range b.Busiest {
 				who = append(who, fmt.Sprintf("%s (pid %d) %.0f %%", p.Name, p.PID, 100*p.CPU))
-				if i == 0 {
+				// A few per cent may be anybody's housekeeping: only who would be too
+				// much alone, or is most of it, is to be stopped.
+				if i == 0 && (p.CPU > idleCPU || p.CPU > *b.CPU/2) {
 					mend = fmt.Sprintf("stop %s: kill %d, or its service", p.Name, p.PID)
 				}
 			}
@@ -209,11 +219,15 @@ func (d *diagnosis) kernel(f Facts) {
 
 // sensors looks at how power is measured.
 func (d *diagnosis) sensors(f Facts, w Want) {
+	var wrong []string
 	for _, s := range f.Shunts {
 		if s.UOhm != s.WantUOhm {
-			d.add(Bad, "the kernel has a wrong shunt, so that currents are wrong by its factor",
-				"correct shunt-resistor-micro-ohms in the device tree, or name the shunt in the inventory", "%s: %d µΩ, this module has %d µΩ", s.Rail, s.UOhm, s.WantUOhm)
+			wrong = append(wrong, fmt.Sprintf("%s: %d µΩ, this module has %d µΩ", s.Rail, s.UOhm, s.WantUOhm))
 		}
+	}
+	if len(wrong) > 0 {
+		d.add(Bad, "the kernel has a wrong shunt, so that currents are wrong by its factor",
+			"correct shunt-resistor-micro-ohms in the device tree, or name the shunts in the inventory", "%s", strings.Join(wrong, "; "))
 	}
 	for _, a := range f.Access {
 		if a.OK {
@@ -232,7 +246,7 @@ func (d *diagnosis) sensors(f Facts, w Want) {
 		return
 	}
 	best := f.Sensors[0]
-	if !best.Usable {
+	if !best.Usable && len(wrong) == 0 { // a wrong shunt is why, and was said
 		what := "there is no energy sensor"
 		if best.Source != "" {
 			what = "the energy sensor cannot be used"

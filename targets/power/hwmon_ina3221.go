@@ -60,10 +60,11 @@ func OpenHwmonINA3221(root string, facts Facts) (Meter, error) {
 }
 
 // averaged is the time that a reading of one channel stands for: its own share
-// of a cycle, or what the chip's running average covers.
+// of a cycle, or twice the cycle where the chip's running average makes a reading
+// a cycle old in the mean (see ina3221).
 func (d hwmonDir) averaged(rails int) time.Duration {
 	if samples, err := parseAttr(optAttr(filepath.Join(d.path, "samples"))); err == nil && samples > 1 {
-		return d.interval()
+		return 2 * d.interval()
 	}
 	return d.interval() / time.Duration(2*rails)
 }

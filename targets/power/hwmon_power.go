@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ina2xxBudgets are the chips of the kernel's drivers ina2xx and ina238 (TI
@@ -46,12 +47,13 @@ func OpenHwmonINA2xx(root string, facts Facts) (Meter, error) {
 		}
 	}
 	m := &attrMeter{what: Description{Source: "hwmon-" + dirs[0].chip, Settings: map[string]string{}}}
-	for _, d := range dirs {
+	for i, d := range dirs {
 		d.keep(m.what.Settings, "update_interval", "shunt_resistor", "samples")
-		m.what.Cycle = max(m.what.Cycle, d.interval())
-		m.what.Averaged = m.what.Cycle // block averages without dead time
-		if d.chip == "ina219" || d.chip == "ina220" {
-			m.what.Averaged /= 2 // voltage and current take turns
+		cycle, averaged := d.ina2xxTiming()
+		// Of several chips the slowest makes the cycle, and the one that sees least
+		// of the time what the total is a mean over.
+		if m.what.Cycle = max(m.what.Cycle, cycle); i == 0 || averaged < m.what.Averaged {
+			m.what.Averaged = averaged
 		}
 		rail, err := m.ina2xx(d, facts)
 		if err != nil {
@@ -67,6 +69,18 @@ func OpenHwmonINA2xx(root string, facts Facts) (Meter, error) {
 		facts.Scope = m.supplyScope()
 	}
 	return m.finish(facts, module)
+}
+
+// ina2xxTiming is the time of a new reading and the stretch that its power is the
+// mean over: the whole cycle of a chip that averages blocks without dead time. An
+// INA219 has no update_interval, because its driver always leaves it at single
+// conversions of 12 bits, shunt and bus by turns (configuration 0x399f).
+func (d hwmonDir) ina2xxTiming() (cycle, averaged time.Duration) {
+	if d.chip == "ina219" || d.chip == "ina220" {
+		one := ina219Time(0x3)
+		return 2 * one, one
+	}
+	return d.interval(), d.interval()
 }
 
 func (m *attrMeter) ina2xx(d hwmonDir, facts Facts) (attrRail, error) {

@@ -149,6 +149,51 @@ func TestINA3221Description(t *testing.T) {
 	}
 }
 
+// The interval of an energy depends on what of the time a sensor sees: each driver
+// must say how long a reading takes, and what it is the mean over.
+func TestTimesOfTheKernelsSensors(t *testing.T) {
+	const (
+		nano = "sys/bus/i2c/drivers/ina3221x/6-0040/"
+		ina  = "sys/class/hwmon/hwmon2/"
+		us   = time.Microsecond
+	)
+	for name, c := range map[string]struct {
+		archive         string
+		change          [][2]string
+		open            func(string, Facts) (Meter, error)
+		cycle, averaged time.Duration
+	}{
+		"INA3221 as found": {"hwmon/orin-nano.txtar", nil, OpenHwmonINA3221, 42 * time.Millisecond, 7 * time.Millisecond / 6},
+		"INA3221, a filter over 16": {"hwmon/orin-nano.txtar", [][2]string{{orinChip + "samples", "16"}, {orinChip + "update_interval", "106"}},
+			OpenHwmonINA3221, 636 * time.Millisecond, 212 * time.Millisecond},
+		"INA226": {"hwmon/ina226.txtar", [][2]string{{ina + "update_interval", "35"}}, OpenHwmonINA2xx, 35 * time.Millisecond, 35 * time.Millisecond},
+		"INA219": {"hwmon/ina226.txtar", [][2]string{{ina + "name", "ina219"}}, OpenHwmonINA2xx, 1064 * us, 532 * us},
+		"JetPack 4, nobody says": {"iio/nano-jetpack4.txtar", nil, OpenIIO, 0, 0},
+		"JetPack 4, converting at each reading": {"iio/nano-jetpack4.txtar", [][2]string{
+			{nano + "iio:device0/running_mode_0", "0\n"}, {nano + "of_node/ti,trigger-config", "\x00\x00\x70\x03"},
+		}, OpenIIO, 9 * 840 * us, 140 * us},
+		"JetPack 4, always converting": {"iio/nano-jetpack4.txtar", [][2]string{
+			{nano + "iio:device0/running_mode_0", "1\n"}, {nano + "of_node/ti,continuous-config", "\x00\x00\x76\x07"},
+		}, OpenIIO, 64 * 840 * us, 2 * 64 * 840 * us},
+		"JetPack 4, no channel": {"iio/nano-jetpack4.txtar", [][2]string{{nano + "of_node/ti,trigger-config", "\x00\x00\x00\x03"}}, OpenIIO, 0, 0},
+		"JetPack 4, no number":  {"iio/nano-jetpack4.txtar", [][2]string{{nano + "of_node/ti,trigger-config", "\x70\x03"}}, OpenIIO, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := plant(t, c.archive)
+			for _, file := range c.change {
+				put(t, root, file[0], file[1])
+			}
+			m, err := c.open(root, Facts{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := m.Describe(); d.Cycle != c.cycle || d.Averaged != c.averaged {
+				t.Errorf("a reading every %v over %v, want %v over %v", d.Cycle, d.Averaged, c.cycle, c.averaged)
+			}
+		})
+	}
+}
+
 // A driver that was not told the shunt takes 10 mΩ for 5: every joule would be
 // half of what it is. The user hears of it, with the command that mends it.
 func TestAWrongShuntIsRefused(t *testing.T) {

@@ -32,6 +32,10 @@ type I2C struct {
 	// Rails are the channels in use. An INA226 or INA219 has one.
 	Rails []I2CRail `yaml:"rails" json:"rails"`
 
+	// Notes is a folder for a note of what was found in the chip, for the case that
+	// this reader is killed, and for a lock that keeps others off. OpenI2C takes
+	// NotesDir where it is empty, OpenI2COn then keeps none.
+	Notes string `yaml:"-" json:"-"`
 	// Root is where /sys lies, "/" if empty; tests have a tree of their own.
 	Root string `yaml:"-" json:"-"`
 	// Sleep waits for conversions, time.Sleep if nil; simulations have their own clock.

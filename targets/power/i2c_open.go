@@ -83,6 +83,9 @@ func OpenI2C(c I2C) (Meter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Notes == "" {
+		c.Notes = NotesDir()
+	}
 	m, err := openI2COn(bus, c)
 	if err != nil {
 		return nil, errors.Join(err, bus.Close())
@@ -119,11 +122,20 @@ func openI2COn(bus i2c.Bus, c I2C) (*inaMeter, error) {
 		}
 	}
 	link := newINALink(bus, c, driver)
+	if c.Chip != ChipINA219 {
+		if err := link.confirm(c.Chip); err != nil {
+			return nil, err
+		}
+	}
+	if driver == "" {
+		note, err := claimINA(c.Notes, bus, c.Address)
+		if err != nil {
+			return nil, err
+		}
+		link.note = note
+	}
 	if c.Chip == ChipINA219 {
 		return newINAMeter(link, newINA219Chip(link))
-	}
-	if err := link.confirm(c.Chip); err != nil {
-		return nil, err
 	}
 	if c.Chip == ChipINA226 {
 		return newINAMeter(link, newINA226Chip(link))

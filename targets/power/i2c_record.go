@@ -52,6 +52,8 @@ func Record(bus i2c.Bus, w io.Writer) *Recorder {
 
 func (r *Recorder) String() string { return r.bus.String() }
 
+func (r *Recorder) place() string { return placeOf(r.bus) }
+
 // SetSpeed implements i2c.Bus.
 func (r *Recorder) SetSpeed(f physic.Frequency) error { return r.bus.SetSpeed(f) }
 

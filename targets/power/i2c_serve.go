@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// serveClients bounds what a stranger on the socket can make the server hold.
-	serveClients = 16
+	// mostClients bounds what a stranger on the socket can make the server hold.
+	mostClients = 16
 	// serveTimeout is for the rest of a message whose first byte has come.
 	serveTimeout = 5 * time.Second
 )
@@ -21,6 +21,12 @@ const (
 // ServeI2C answers transactions for a bus until ctx ends, then closes the listener
 // and every connection. Clients are those of RegisterSocketBus.
 func ServeI2C(ctx context.Context, l net.Listener, bus i2c.Bus) error {
+	return serveClients(ctx, l, "I²C bus "+bus.String(), func(_ context.Context, conn net.Conn) { serveI2CClient(conn, bus) })
+}
+
+// serveClients serves every connection until ctx ends, then closes the listener
+// and every connection.
+func serveClients(ctx context.Context, l net.Listener, what string, serve func(context.Context, net.Conn)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var clients sync.WaitGroup
 	defer clients.Wait()
@@ -28,7 +34,7 @@ func ServeI2C(ctx context.Context, l net.Listener, bus i2c.Bus) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 
-	slots := make(chan struct{}, serveClients)
+	slots := make(chan struct{}, mostClients)
 	for {
 		conn, err := l.Accept()
 		if ctx.Err() != nil {
@@ -38,7 +44,7 @@ func ServeI2C(ctx context.Context, l net.Listener, bus i2c.Bus) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("serving I²C bus %s: %w", bus, err)
+			return fmt.Errorf("serving %s: %w", what, err)
 		}
 		select {
 		case slots <- struct{}{}:
@@ -51,7 +57,7 @@ func ServeI2C(ctx context.Context, l net.Listener, bus i2c.Bus) error {
 			unhook := context.AfterFunc(ctx, func() { conn.Close() })
 			defer unhook()
 			defer conn.Close()
-			serveI2CClient(conn, bus)
+			serve(ctx, conn)
 		})
 	}
 }

@@ -144,6 +144,9 @@ type socketBus struct {
 
 func (b *socketBus) String() string { return b.name }
 
+// place tells apart buses of one name, as of two virtual boards.
+func (b *socketBus) place() string { return b.name + "=" + b.network + ":" + b.address }
+
 // SetSpeed is accepted and without effect: a socket has no clock.
 func (b *socketBus) SetSpeed(physic.Frequency) error { return nil }
 

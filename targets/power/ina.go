@@ -37,6 +37,7 @@ type inaLink struct {
 	driver string
 	sleep  func(time.Duration)
 	cfg    I2C
+	note   *inaNote // nil = none is kept
 }
 
 func newINALink(bus i2c.Bus, c I2C, driver string) inaLink {
@@ -96,6 +97,7 @@ type inaMeter struct {
 	next     []Value
 	primed   bool // last is fresh but was read while opening
 	misses   int
+	note     *inaNote
 	closeBus func() error
 	closed   bool
 }
@@ -105,7 +107,7 @@ func newINAMeter(l inaLink, chip inaChip) (*inaMeter, error) {
 	m := &inaMeter{
 		chip: chip,
 		last: make([]Value, len(l.cfg.Rails)), next: make([]Value, len(l.cfg.Rails)),
-		primed: true,
+		primed: true, note: l.note,
 	}
 	err := chip.start()
 	if err == nil {
@@ -120,7 +122,9 @@ func newINAMeter(l inaLink, chip inaChip) (*inaMeter, error) {
 		err = l.cfg.check(m.last, m.desc.Rails)
 	}
 	if err != nil {
-		return nil, errors.Join(err, chip.restore())
+		restored := chip.restore()
+		l.note.done(restored == nil)
+		return nil, errors.Join(err, restored)
 	}
 	return m, nil
 }
@@ -195,6 +199,7 @@ func (m *inaMeter) Close() error {
 	}
 	m.closed = true
 	err := m.chip.restore()
+	m.note.done(err == nil)
 	if err != nil {
 		err = fmt.Errorf("giving %s its configuration back: %w", m.desc.Source, err)
 	}

@@ -39,9 +39,11 @@ const (
 	ina219Cal    = 0x05
 
 	ina219ResetConfig = 0x399F
-	ina219Range32V    = 1 << 13
-	ina219Ready       = 1 << 1
-	ina219Overflow    = 1 << 0
+	// ina219PeriphConfig is what periph's driver writes.
+	ina219PeriphConfig = 0x1FFF
+	ina219Range32V     = 1 << 13
+	ina219Ready        = 1 << 1
+	ina219Overflow     = 1 << 0
 
 	ina219ShuntLSB  = 10e-6    // V
 	ina219BusLSB    = 4e-3     // V
@@ -114,6 +116,11 @@ func (c *ina219Chip) start() error {
 	if c.foundCal, err = c.read(ina219Cal); err != nil {
 		return err
 	}
+	c.config = ina219Range32V | uint16(c.gain)<<11 |
+		ina219Codes[c.plan.bus].code<<7 | ina219Codes[c.plan.shunt].code<<3 | ina219Continue
+	if err := c.note.keep(&c.foundCfg, &c.foundCal, 0, ina219ResetConfig, ina219PeriphConfig, c.config); err != nil {
+		return err
+	}
 	c.touched = true
 	if err := c.reset(); err != nil {
 		return err
@@ -129,8 +136,6 @@ func (c *ina219Chip) start() error {
 	if err != nil {
 		return fmt.Errorf("calibrating the sensor at 0x%02x on %s: %w", c.cfg.Address, c.bus, err)
 	}
-	c.config = ina219Range32V | uint16(c.gain)<<11 |
-		ina219Codes[c.plan.bus].code<<7 | ina219Codes[c.plan.shunt].code<<3 | ina219Continue
 	if err := c.write(ina219Config, c.config); err != nil {
 		return err
 	}

@@ -64,12 +64,15 @@ func (c *ina226) start() error {
 		}
 		return c.compare()
 	}
+	// Bit 14 is not settable and reads 1.
+	c.config = 1<<14 | c.plan.bits()
+	if err := c.note.keep(&c.foundCfg, &c.foundCal, ina226FullScale, c.config); err != nil {
+		return err
+	}
 	c.touched = true
 	if err := c.write(ina226Cal, ina226FullScale); err != nil {
 		return err
 	}
-	// Bit 14 is not settable and reads 1.
-	c.config = 1<<14 | c.plan.bits()
 	if err := c.write(ina226Config, c.config); err != nil {
 		return err
 	}

@@ -50,16 +50,20 @@ func (c *ina3221) start() error {
 		}
 		return nil
 	}
-	c.touched = true
+	c.config = enable | c.plan.bits()
 	once := c.plan
 	once.average = 0
+	var none uint16 // an INA3221 has no calibration
+	if err := c.note.keep(&c.foundCfg, &none, 0, enable|once.bits(), c.config); err != nil {
+		return err
+	}
+	c.touched = true
 	if err := c.write(ina3221Config, enable|once.bits()); err != nil {
 		return err
 	}
 	if err := c.await(once.cycle(len(c.cfg.Rails)), c.ready); err != nil {
 		return err
 	}
-	c.config = enable | c.plan.bits()
 	if c.plan.average == 0 {
 		return nil
 	}

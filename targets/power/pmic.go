@@ -97,11 +97,17 @@ func OpenPMIC(root string, facts Facts) (Meter, error) {
 	p := &PMIC{input: math.NaN(), close: func() error { return nil }}
 	var via string
 	device := filepath.Join(root, "dev/vcio")
-	mailbox, mailboxErr := openVCIO(device)
+	mailbox, mailboxErr := OpenMailbox(device)
+	if mailboxErr == nil {
+		// The device may be another's: only an answer shows that it is the firmware's.
+		if _, mailboxErr = mailbox.Ask("commands"); mailboxErr != nil {
+			mailbox.Close() //nolint:errcheck // the first error says more
+		}
+	}
 	command := program(root, "vcgencmd", "usr/bin", "opt/vc/bin")
 	switch {
 	case mailboxErr == nil:
-		p.fetch = func() (string, error) { return mailbox.ask("pmic_read_adc") }
+		p.fetch = func() (string, error) { return mailbox.Ask("pmic_read_adc") }
 		p.close, via = mailbox.Close, device
 	case command != "":
 		p.fetch = func() (string, error) {

@@ -1,7 +1,6 @@
 package power
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"unsafe"
@@ -12,32 +11,22 @@ import (
 // vcioIoctl is _IOWR(100, 0, char *): 0xC0086400 where a pointer has 64 bits.
 const vcioIoctl = 3<<30 | unsafe.Sizeof(uintptr(0))<<16 | 100<<8
 
-// vcio is the firmware's mailbox.
+// vcio is the mailbox's device.
 type vcio struct{ *os.File }
 
-// openVCIO opens the mailbox and makes sure that it is one.
-func openVCIO(path string) (vcio, error) {
+func openVCIO(path string) (mailboxLine, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return vcio{}, err
+		return nil, err
 	}
-	v := vcio{f}
-	if _, err := v.ask("commands"); err != nil {
-		f.Close()
-		return vcio{}, err
-	}
-	return v, nil
+	return vcio{f}, nil
 }
 
-func (v vcio) ask(command string) (string, error) {
-	m, err := vcioRequest(command)
-	if err != nil {
-		return "", err
-	}
+func (v vcio) exchange(m *[vcioWords]uint32) error {
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, v.Fd(), uintptr(vcioIoctl), uintptr(unsafe.Pointer(m)))
 	runtime.KeepAlive(v.File)
 	if errno != 0 {
-		return "", fmt.Errorf("asking the firmware for %s: %w", command, errno)
+		return errno
 	}
-	return vcioAnswer(m)
+	return nil
 }

@@ -27,14 +27,15 @@ type Sampler struct {
 
 // PollPeriod is how often to poll a meter for windows of that length, of which
 // each is to have so many readings: at least every 50 ms, at most every 5 ms, and
-// slower sensors twice in a cycle, so that no reading of theirs is lost.
+// slower sensors, and those whose averages leave nothing out, twice in a cycle, so
+// that no reading of theirs is lost. A sensor faster than that is not followed.
 func PollPeriod(d Description, window time.Duration, readings int) time.Duration {
 	const least, most = 5 * time.Millisecond, 50 * time.Millisecond
 	period := min(most, max(least, window/time.Duration(max(1, readings))))
 	switch {
 	case d.Cycle == 0:
 		return period
-	case d.Cycle > period, d.Averaged >= d.Cycle/2:
+	case d.Cycle > period, d.Cycle >= least && d.Averaged >= d.Cycle/2:
 		return max(least, d.Cycle/2)
 	}
 	return period

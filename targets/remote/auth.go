@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -16,6 +17,9 @@ import (
 
 // maxKeyFile bounds a private key in bytes.
 const maxKeyFile = 64 << 10
+
+// agentLimit bounds how long an agent may take to list its keys.
+const agentLimit = 5 * time.Second
 
 // keyring collects the keys to offer to one host, in order, and what could not
 // be offered.
@@ -68,7 +72,10 @@ func (k *keyring) agent(h hop) []ssh.Signer {
 		k.hints = append(k.hints, fmt.Sprintf("the agent at %s does not answer", h.agent))
 		return nil
 	}
+	// A forwarded agent whose link is gone takes the question and never answers.
+	conn.SetDeadline(time.Now().Add(agentLimit)) //nolint:errcheck // a socket that takes none fails below
 	signers, err := agent.NewClient(conn).Signers()
+	conn.SetDeadline(time.Time{}) //nolint:errcheck // signing may wait for a person
 	if err != nil {
 		conn.Close()
 		k.hints = append(k.hints, fmt.Sprintf("the agent at %s does not answer: %v", h.agent, err))

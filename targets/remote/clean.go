@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"time"
 )
 
 // reapScript ends the processes of notes. A process counts as the noted one only
@@ -54,16 +55,44 @@ func (h *Host) Clean(ctx context.Context) error {
 	}
 	listing, listErr := h.files.List(ctx, h.facts.Cache)
 	err = errors.Join(err, listErr)
-	for _, e := range listing {
-		n, ok := parseName(e.Name)
-		if ok && h.ours(n.owner) && (n.kind == "part" || n.kind == "use" && !h.holds(n.hash) && n.owner != h.o.owner && !has(listing, n.hash)) {
-			err = errors.Join(err, h.files.Remove(ctx, path.Join(h.facts.Cache, e.Name)))
-		}
+	for _, name := range h.litter(listing) {
+		err = errors.Join(err, h.files.Remove(ctx, path.Join(h.facts.Cache, name)))
 	}
 	if err != nil {
 		return fmt.Errorf("cleaning %s: %w", h.Target.Name, err)
 	}
 	return nil
+}
+
+// litter lists the partial entries of this machine, and the markers that tell
+// nothing: of processes that are gone, beside a later one or without an entry. Every
+// run leaves some; in a year of nights they would be more than a folder may list.
+func (h *Host) litter(listing []entry) []string {
+	latest := map[string]entry{}
+	var now time.Time // on the target's clock
+	for _, e := range listing {
+		if e.Modified.After(now) {
+			now = e.Modified
+		}
+		if n, ok := parseName(e.Name); ok && n.kind == "use" && !e.Modified.Before(latest[n.hash].Modified) {
+			latest[n.hash] = e
+		}
+	}
+	var out []string
+	for _, e := range listing {
+		n, ok := parseName(e.Name)
+		if !ok {
+			continue
+		}
+		gone := n.owner != h.o.owner && (dead(n.owner, h.o.owner) || now.Sub(e.Modified) > 24*staleAfter)
+		switch {
+		case n.kind == "part" && h.ours(n.owner):
+			out = append(out, e.Name)
+		case n.kind == "use" && gone && (latest[n.hash].Name != e.Name || !has(listing, n.hash) && !h.holds(n.hash)):
+			out = append(out, e.Name)
+		}
+	}
+	return out
 }
 
 // ours says that an owner is this process or a dead one of this machine.

@@ -80,7 +80,8 @@ func (h *Host) collect(ctx context.Context, keep string, need, coming int64) (re
 			all[i].inUse, all[i].size = true, 0
 		}
 		if all[i].size < 0 {
-			if all[i].size, err = h.folderSize(ctx, path.Join(h.facts.Cache, all[i].hash), 0); err != nil {
+			budget := maxEntries
+			if all[i].size, err = h.folderSize(ctx, path.Join(h.facts.Cache, all[i].hash), 0, &budget); err != nil {
 				return removed, err
 			}
 		}
@@ -162,16 +163,20 @@ func (h *Host) holds(hash string) bool {
 // maxDepth bounds how deep a folder is followed.
 const maxDepth = 8
 
-func (h *Host) folderSize(ctx context.Context, dir string, depth int) (int64, error) {
+// folderSize adds up a folder; budget bounds how many files a target may claim.
+func (h *Host) folderSize(ctx context.Context, dir string, depth int, budget *int) (int64, error) {
 	entries, err := h.files.List(ctx, dir)
 	if err != nil || depth > maxDepth {
 		return 0, err
 	}
 	var sum int64
 	for _, e := range entries {
+		if *budget--; *budget < 0 {
+			return 0, targetFault("remove what is not the harness's", "%s on %s holds more than %d files", dir, h.Target.Name, maxEntries)
+		}
 		n := e.SizeBytes
 		if e.Dir {
-			if n, err = h.folderSize(ctx, path.Join(dir, e.Name), depth+1); err != nil {
+			if n, err = h.folderSize(ctx, path.Join(dir, e.Name), depth+1, budget); err != nil {
 				return 0, err
 			}
 		}

@@ -49,6 +49,8 @@ type sshConfig struct {
 // or depend on what it does not know.
 var matchBlock = regexp.MustCompile(`(?i)^\s*match[\s=]`)
 
+var hostBlock = regexp.MustCompile(`(?i)^\s*host[\s=]`)
+
 func loadConfig(o Options) (*sshConfig, error) {
 	path := o.ConfigFile
 	if path == "" {
@@ -82,12 +84,11 @@ func withoutMatch(text []byte) (rest []byte, dropped int) {
 	inside := false
 	var b bytes.Buffer
 	for line := range bytes.Lines(text) {
-		word := strings.ToLower(string(bytes.TrimSpace(line)))
 		switch {
 		case matchBlock.Match(line):
 			inside = true
 			dropped++
-		case strings.HasPrefix(word, "host ") || strings.HasPrefix(word, "host="):
+		case hostBlock.Match(line):
 			inside = false
 		}
 		if inside {

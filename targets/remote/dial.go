@@ -94,7 +94,10 @@ func enter(ctx context.Context, via *ssh.Client, h hop, name string, check keyCh
 		return nil, unreached(ctx, limit, name, address, o.Timeout, err)
 	}
 	// A host that accepts and then says nothing must not hold us.
-	hangUp := context.AfterFunc(limit, func() { conn.Close() })
+	hangUp := context.AfterFunc(limit, func() {
+		conn.Close()
+		ring.Close() // nor an agent that is asked to sign
+	})
 	config := &ssh.ClientConfig{
 		User: h.user, HostKeyCallback: check.callback, HostKeyAlgorithms: check.algorithms,
 		Auth: []ssh.AuthMethod{ssh.PublicKeys(ring.signers...)},

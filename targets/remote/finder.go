@@ -70,7 +70,7 @@ func (f *Finder) Find(ctx context.Context, goos, goarch string) (string, error) 
 	}
 	f.mu.Unlock()
 	one.once.Do(func() { one.path, one.err = f.find(ctx, goos, goarch) })
-	if errors.Is(one.err, context.Canceled) {
+	if errors.Is(one.err, context.Canceled) || errors.Is(one.err, context.DeadlineExceeded) {
 		f.mu.Lock()
 		delete(f.found, key) // the next caller may have more time
 		f.mu.Unlock()

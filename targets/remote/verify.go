@@ -20,7 +20,7 @@ func (h *Host) verify(ctx context.Context, src *source, place string) (bool, err
 		for _, f := range some {
 			paths = append(paths, path.Join(place, f.name))
 		}
-		got, err := h.hashes(ctx, paths)
+		got, err := h.hashes(ctx, paths, some)
 		if err != nil {
 			return false, err
 		}
@@ -33,8 +33,9 @@ func (h *Host) verify(ctx context.Context, src *source, place string) (bool, err
 	return true, nil
 }
 
-// hashes has the target hash its files, or reads them back where it cannot.
-func (h *Host) hashes(ctx context.Context, paths []string) ([]string, error) {
+// hashes has the target hash its files, or reads them back where it cannot, and no
+// more of each than was sent.
+func (h *Host) hashes(ctx context.Context, paths []string, sent []sourceFile) ([]string, error) {
 	if h.facts.Hashes {
 		out, err := h.Output(ctx, append([]string{"sha256sum"}, paths...))
 		if err != nil {
@@ -43,14 +44,20 @@ func (h *Host) hashes(ctx context.Context, paths []string) ([]string, error) {
 		return parseHashes(string(out), len(paths))
 	}
 	var all []string
-	for _, p := range paths {
+	for i, p := range paths {
 		c, err := h.link.start(ctx, []string{"cat", p}, hooks{})
 		if err != nil {
 			return nil, err
 		}
 		c.Stdin.Close()
 		sum := sha256.New()
-		_, readErr := io.Copy(sum, c.Stdout)
+		n, readErr := io.Copy(sum, io.LimitReader(c.Stdout, sent[i].size+1))
+		if n > sent[i].size {
+			c.Kill()
+			c.Wait() //nolint:errcheck // the length is the news
+			all = append(all, "longer than what was sent")
+			continue
+		}
 		if err := c.Wait(); err != nil {
 			return nil, h.blame(err)
 		}

@@ -74,6 +74,7 @@ type Board struct {
 	uid    int
 	keeper *keeper
 	site   site
+	mail   firmware
 	cancel context.CancelFunc
 	ended  chan struct{}
 
@@ -193,6 +194,9 @@ func (b *Board) build(ctx context.Context, o Options, t tools) error {
 		return err
 	}
 	if b.Sensor, err = b.wire(o.Seed); err != nil {
+		return err
+	}
+	if b.mail, err = b.listen(); err != nil {
 		return err
 	}
 	b.began = time.Now()
@@ -318,9 +322,9 @@ func (b *Board) Stop() error {
 }
 
 func (b *Board) remove() error {
+	errs := []error{b.mail.close()} // before the lock, which its answers take
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var errs []error
 	if b.site != nil {
 		errs = append(errs, b.site.close())
 		b.site = nil
