@@ -11,7 +11,7 @@ ARCH_PKG := ./kernels/... ./runners/engine/... ./runners/model/... ./runners/tok
 
 export CGO_ENABLED = 0
 
-.PHONY: build test lint vet-cross test-noasm test-race test-arm64 arm64-quality fuzz browser bench bench-rivals e2e generate golden builtin-model clinc150-model
+.PHONY: build test lint vet-cross test-noasm test-race test-arm64 arm64-quality fuzz browser bench bench-rivals e2e e2e-boards generate golden builtin-model clinc150-model
 
 build: ## harness and runner into bin/
 	$(GO) build -trimpath -o bin/harness ./harness
@@ -60,6 +60,9 @@ bench-rivals: build ## ours beside llama.cpp on the same files; needs npm and th
 e2e: ## random kills of controller and runner while a sweep runs (KILLS=50 for the long version); a noisy neighbour
 	$(GO) test -tags e2e -run NoisyNeighbour ./kernels
 	KILLS=$(KILLS) $(GO) test -tags e2e -run Kill -timeout 40m ./harness/...
+
+e2e-boards: ## five virtual boards over SSH in one sweep; store and report in OUT (default a folder that is printed)
+	OUT=$(OUT) $(GO) test -tags e2e -run 'TestBoards$$' -count=1 -v -timeout 15m ./harness
 
 generate: ## committed generated assembly
 	$(GO) generate ./kernels/...

@@ -17,7 +17,6 @@ import (
 
 	"github.com/seed-c6f48606/harness/harness/store"
 	"github.com/seed-c6f48606/harness/harness/sweep"
-	"github.com/seed-c6f48606/harness/runners/wire"
 	"github.com/seed-c6f48606/harness/targets"
 	"github.com/seed-c6f48606/harness/targets/remote"
 	"github.com/seed-c6f48606/harness/targets/virtual"
@@ -138,8 +137,8 @@ func (b *trialBoard) refuses(t *testing.T, m *matrix) {
 	if err == nil {
 		r.Close()
 	}
-	var fault *wire.Error
-	if !errors.As(err, &fault) || fault.Kind != wire.Harness || !strings.Contains(err.Error(), fingerprint(t, b.board.HostKeyNow())) {
+	var refused *remote.HostKeyError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), fingerprint(t, b.board.HostKeyNow())) {
 		t.Errorf("%s: connecting after its host key changed gives %v", b.name, err)
 	}
 }

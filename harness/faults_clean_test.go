@@ -59,12 +59,18 @@ func (b *trialBoard) look(t *testing.T) []string {
 // deployed are the names that stay on a board for the next time.
 var deployed = regexp.MustCompile(`^[0-9a-f]{64}(/[^.][^/]*|\.[0-9a-f]{8}-[0-9]+\.use)?$`)
 
+// emulated are the temporary files of the emulation itself.
+var emulated = regexp.MustCompile(`^file /tmp/prooted-`)
+
 // left is what is on the board and neither was at first nor is to stay.
 func (b *trialBoard) left(now []string) []string {
 	before := slices.Clone(b.before)
 	return slices.DeleteFunc(now, func(line string) bool {
 		if i := slices.Index(before, line); i >= 0 {
 			before = slices.Delete(before, i, i+1)
+			return true
+		}
+		if emulated.MatchString(line) {
 			return true
 		}
 		file, ok := strings.CutPrefix(line, "file "+path.Join(b.board.Home, ".cache/harness")+"/")
@@ -91,7 +97,7 @@ func (b *trialBoard) clean(t *testing.T) string {
 
 // told are the events that a reader of the run is told, by code.
 var told = map[string]string{
-	"target-away": "waited for it", "target-rebooted": "its reboot noticed", "target-lost": "given up, then resumed",
+	"target-away": "waited for it", "target-unready": "waited until it could be begun", "target-rebooted": "its reboot noticed", "target-lost": "given up, then resumed",
 }
 
 // line is the board's in the table.

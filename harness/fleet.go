@@ -134,6 +134,28 @@ func (f *fleet) open(ctx context.Context, name string) (sweep.Target, error) {
 	return r, nil
 }
 
+// check says whether a target could be opened: its host key, its login and a runner
+// for it. A virtual board is not started before its time, since its faults count
+// from there; that its runner can be had is all that is asked.
+func (f *fleet) check(ctx context.Context, name string) error {
+	t, err := f.find(name)
+	if err != nil {
+		return err
+	}
+	if t.Virtual != nil {
+		_, err := f.finder.Find(ctx, "linux", "arm64")
+		return err
+	}
+	h, err := remote.Dial(ctx, t, f.options())
+	if err != nil {
+		return err
+	}
+	defer h.Close() //nolint:errcheck // nothing is left to be lost
+	facts := h.Facts()
+	_, err = f.finder.Find(ctx, facts.GOOS, facts.GOARCH)
+	return err
+}
+
 // close stops what open started.
 func (f *fleet) close() error {
 	f.mu.Lock()

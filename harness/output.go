@@ -13,6 +13,7 @@ import (
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
+	"golang.org/x/term"
 
 	"github.com/seed-c6f48606/harness/reports/stat"
 )
@@ -70,6 +71,16 @@ func (t table) print(w io.Writer) error {
 		return fmt.Errorf("printing table: %w", err)
 	}
 	return nil
+}
+
+// width is that of the terminal in columns of text; 120 where there is none.
+func (a *app) width() int {
+	if f, ok := a.out.(interface{ Fd() uintptr }); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			return w
+		}
+	}
+	return 120
 }
 
 // emit prints the table, or the records behind it, in the format asked for.

@@ -21,8 +21,8 @@ busy: the noise of a reading, the sensor's own limits of error, whether the tota
 the load, and whether it holds its parts. Findings say what is doubtful.`,
 		Example: "  harness power calibrate local\n  harness power calibrate orin --dwell 20s",
 		RunE: func(c *cobra.Command, args []string) error {
-			if flags.Dwell <= 0 || flags.Settle < 0 {
-				return fmt.Errorf("--dwell %v --settle %v: read for longer than 0s, after 0s or more", flags.Dwell, flags.Settle)
+			if flags.Dwell <= 0 || flags.Settle < 0 || flags.Cost < 0 {
+				return fmt.Errorf("--dwell %v --settle %v --cost %v: read for longer than 0s, the others 0s or more", flags.Dwell, flags.Settle, flags.Cost)
 			}
 			ctx, stop := interruptible(c.Context())
 			defer stop()
@@ -42,7 +42,7 @@ the load, and whether it holds its parts. Findings say what is doubtful.`,
 						var err error
 						result, err = command.ReadCalibration(r)
 						return err
-					}, "calibrate", "--settle", flags.Settle.String(), "--dwell", flags.Dwell.String())
+					}, "calibrate", "--settle", flags.Settle.String(), "--dwell", flags.Dwell.String(), "--cost", flags.Cost.String())
 				}
 				if err != nil {
 					return err
@@ -91,6 +91,16 @@ func (a *app) printCalibration(r *command.CalibrationRecord) error {
 	}
 	fmt.Fprintf(a.out, "\n%s, %s%s; total: %s\n", r.Sensor.Source, r.Sensor.Scope, label, r.Sensor.TotalRule)
 	fmt.Fprintf(a.out, "the total fits %s W + %s W a busy thread, at most %s W off\n", show(r.BaseW), show(r.SlopeW), show(r.ResidualW))
+	if c := r.Cost; c != nil {
+		share := func(v *float64) string {
+			if v == nil {
+				return none
+			}
+			return fmt.Sprintf("%.2f", 100**v)
+		}
+		fmt.Fprintf(a.out, "reading it every %.0f ms costs %s %% [%s, %s] of the throughput of all cores, and %s %% of a core\n",
+			1000*c.PeriodS, share(c.LossRel), share(c.Lo), share(c.Hi), share(c.CPUShare))
+	}
 	if len(r.Findings) == 0 {
 		fmt.Fprintln(a.out, "nothing is doubtful")
 	}

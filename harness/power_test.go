@@ -111,12 +111,13 @@ func TestCalibrationIsPrinted(t *testing.T) {
 	err := a.printCalibration(&command.CalibrationRecord{
 		Sensor: power.Description{Source: "ina226", Scope: "board-5V", TotalRule: "5V alone", Simulated: true},
 		Steps:  []command.CalibrationStep{{Name: "idle", TotalW: v(2.5), LoW: v(2.4), HiW: v(2.6), Rails: []command.CalibrationRail{{Name: "5V", MeanW: v(2.5), NoiseW: v(0.01)}}}},
-		BaseW:  v(2.5), SlopeW: v(1.25), Findings: []power.Finding{{Code: "coarse", Text: "use a larger shunt"}},
+		BaseW:  v(2.5), SlopeW: v(1.25), Cost: &command.SamplerCost{LossRel: v(0.003), Hi: v(0.009), PeriodS: 0.05},
+		Findings: []power.Finding{{Code: "coarse", Text: "use a larger shunt"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2.50 [2.40, 2.60]", "board-5V, simulated", "1.25 W a busy thread", "coarse: use a larger shunt", "–"} {
+	for _, want := range []string{"2.50 [2.40, 2.60]", "board-5V, simulated", "1.25 W a busy thread", "every 50 ms costs 0.30 % [–, 0.90] of", "and – % of a core", "coarse: use a larger shunt", "–"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, b.String())
 		}

@@ -66,12 +66,9 @@ type rails struct {
 }
 
 func (a *app) rails(d power.Description) *rails {
-	r := &rails{w: a.out, desc: d, jsonl: a.format == "jsonl" || a.format == "json", past: make([][]float64, len(d.Rails)+1), width: 80}
-	if f, ok := a.out.(interface{ Fd() uintptr }); ok && a.format == "table" && term.IsTerminal(int(f.Fd())) {
-		r.graph = true
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-			r.width = w
-		}
+	r := &rails{w: a.out, desc: d, jsonl: a.format == "jsonl" || a.format == "json", past: make([][]float64, len(d.Rails)+1), width: a.width()}
+	if f, ok := a.out.(interface{ Fd() uintptr }); ok && a.format == "table" {
+		r.graph = term.IsTerminal(int(f.Fd()))
 	}
 	return r
 }

@@ -221,7 +221,7 @@ func (a *app) sweep(c *cobra.Command, f *sweepFlags) error {
 	defer release()
 	o := sweep.Options{
 		Store: s, Cache: cache, Launch: launch, Progress: bar, Stop: stop, Budget: f.budget,
-		Open: boards.open, Patience: f.patience,
+		Open: boards.open, Check: boards.check, Patience: f.patience,
 		Command: "harness " + strings.Join(a.args, " "),
 	}
 	var id string

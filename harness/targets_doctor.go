@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +31,7 @@ measurements will be wrong or refused.`,
 			}
 			t, list, bad := findings(all)
 			if a.format == "table" {
-				t = narrow(t)
+				t = narrow(t, a.width())
 			}
 			if e := a.emit(t, records(list)); e != nil {
 				return e
@@ -70,14 +72,21 @@ func findings(all []examination) (t table, list []diagnosis, bad int) {
 }
 
 // narrow puts evidence and mend below the finding, so that a terminal holds them.
-func narrow(t table) table {
+func narrow(t table, width int) table {
 	out := table{header: []string{t.header[0], "", "finding, evidence, mend"}}
+	name := 0
+	for _, r := range t.rows {
+		name = max(name, utf8.RuneCountInString(r[0]))
+	}
+	room := max(leastCell, width-max(name, len(t.header[0]))-2-6-2)
 	for _, r := range t.rows {
 		text := r[2]
 		if r[3] != none {
-			text += "\n  " + r[3] + "\n  mend: " + r[4]
+			text += "\n" + indent(wrap(r[3], room-2)) + "\n  mend: " + r[4] // a command is copied: it stays on its line
 		}
 		out.rows = append(out.rows, []string{r[0], r[1], text})
 	}
 	return out
 }
+
+func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }

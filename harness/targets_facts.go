@@ -2,12 +2,62 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-c6f48606/harness/kernels"
 	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/targets/board"
 )
+
+// Widths of what is probed, in columns of text.
+const (
+	factWidth = 14 // of the names of facts, with the space behind
+	leastCell = 36 // narrower ones are hard to read: fewer targets stand side by side
+)
+
+// probeTables puts as many targets side by side as a width holds, and wraps what is
+// longer than its share.
+func probeTables(all []examination, width int) []table {
+	beside := min(len(all), max(1, (width-factWidth)/(leastCell+2)))
+	if beside == 0 {
+		return nil
+	}
+	cell := max(leastCell, (width-factWidth)/beside-2)
+	var out []table
+	for some := range slices.Chunk(all, beside) {
+		t := probeTable(some)
+		for _, row := range t.rows {
+			for i := 1; i < len(row); i++ {
+				row[i] = wrap(row[i], cell)
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// wrap breaks lines at spaces; what goes on is indented.
+func wrap(text string, width int) string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		now := ""
+		for i, word := range strings.Split(line, " ") {
+			switch {
+			case i == 0:
+				now = word
+			case utf8.RuneCountInString(now)+1+utf8.RuneCountInString(word) > width:
+				out = append(out, now)
+				now = "  " + word
+			default:
+				now += " " + word
+			}
+		}
+		out = append(out, now)
+	}
+	return strings.Join(out, "\n")
+}
 
 // probeTable has a column a target and a row a fact.
 func probeTable(all []examination) table {

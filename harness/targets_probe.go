@@ -56,7 +56,7 @@ at most: int8 arithmetic and memory read, which keeps its processors busy for so
 		RunE: func(c *cobra.Command, args []string) error {
 			all, err := a.examine(c, *inventory, args, f)
 			if len(all) > 0 {
-				if e := a.emit(probeTable(all), records(all)); e != nil {
+				if e := a.emitProbe(all); e != nil {
 					return e
 				}
 			}
@@ -66,6 +66,22 @@ at most: int8 arithmetic and memory read, which keeps its processors busy for so
 	c.Flags().BoolVar(&f.measure, "measure", false, "measure what the targets can do at most")
 	f.flags(c)
 	return c
+}
+
+// emitProbe prints what is known of targets, for people as their terminal holds it.
+func (a *app) emitProbe(all []examination) error {
+	if a.format != "table" {
+		return a.emit(probeTable(all), records(all))
+	}
+	for i, t := range probeTables(all, a.width()) {
+		if i > 0 {
+			fmt.Fprintln(a.out)
+		}
+		if err := t.print(a.out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func records[T any](list []T) []any {

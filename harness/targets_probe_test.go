@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/seed-c6f48606/harness/runners/wire"
 	"github.com/seed-c6f48606/harness/targets/board"
@@ -87,5 +88,37 @@ func TestBadFindingsAreCounted(t *testing.T) {
 	table, list, bad := findings([]examination{{Target: "good", Facts: &ready}, {Target: "sick", Facts: &sick}})
 	if bad != 1 || len(list) != 1 || list[0].Target != "sick" || len(table.rows) != 2 || table.rows[0][1] != "ok" {
 		t.Errorf("%d bad of %v in %v", bad, list, table.rows)
+	}
+}
+
+// A table that is wider than the terminal is broken anywhere by it, and nobody can
+// tell which board a fact is of.
+func TestProbeFitsTheTerminal(t *testing.T) {
+	var all []examination
+	for _, name := range []string{"one", "two", "three"} {
+		f := &board.Facts{Sensors: []board.Sensor{{Source: "pmic", Scope: "board-5V", Usable: true, Why: "chosen: the board's rails, with a fit for the rest", Rails: []string{
+			"3V7_WL_SW", "3V3_SYS", "1V8_SYS", "DDR_VDD2", "DDR_VDDQ", "1V1_SYS", "0V8_SW", "VDD_CORE", "3V3_DAC", "3V3_ADC", "0V8_AON", "HDMI",
+		}}}}
+		all = append(all, examination{Target: name, Facts: f})
+	}
+	for width, tables := range map[int]int{80: 3, 120: 2, 200: 1} {
+		got := probeTables(all, width)
+		if len(got) != tables {
+			t.Errorf("%d columns: %d tables, want %d", width, len(got), tables)
+		}
+		for _, table := range got {
+			var b strings.Builder
+			if err := table.print(&b); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(b.String()) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width {
+					t.Errorf("a line of %d columns, the terminal has %d: %s", n, width, line)
+				}
+			}
+			if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), "HDMI") {
+				t.Errorf("the last rail is lost:\n%s", b.String())
+			}
+		}
 	}
 }

@@ -13,6 +13,18 @@
 // product of an [IntMatrix] is the same on every tier: its sums are exact
 // integers within blocks of 32, joined by fused multiply-adds in block order.
 //
+// How an [IntMatrix] is multiplied depends on the tier and on the number of
+// tokens. On AVX-512 one token takes four panels at once, which are four streams
+// of memory; up to 39 tokens multiply a panel as it is stored, eight at a time,
+// so that its integers are unpacked in registers once for eight tokens; from 40
+// on a panel is expanded to bytes and f32 scales first, once for all of them.
+// One call takes several tiles of eight tokens. Groups of 16 values are another
+// matter: two tokens at a time, and expanded from 6 on, as the tiers AVX2 and
+// AVX-VNNI do with all groups. Those tiles, the narrow ones of [Gemm] and
+// attention multiply by numbers that the instruction itself broadcasts from
+// memory: to broadcast into a 512-bit register of its own is as dear to Zen 4 as
+// to multiply.
+//
 // Wrong lengths are errors of the program and panic.
 package kernels
 

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -94,6 +95,9 @@ func Parse(text []byte) (*Inventory, error) {
 	if len(text) > maxFile {
 		return nil, &LineError{1, fmt.Sprintf("the inventory is longer than %d bytes", maxFile)}
 	}
+	if line := tooDeep(text); line > 0 {
+		return nil, &LineError{line, fmt.Sprintf("lists or records stand more than %d deep in each other; an inventory needs three", maxNesting)}
+	}
 	v := &Inventory{text: text}
 	tree, err := parser.ParseBytes(text, parser.ParseComments)
 	if err != nil {
@@ -114,6 +118,9 @@ func Parse(text []byte) (*Inventory, error) {
 	default:
 		return nil, &LineError{lineOf(body), "must begin with targets: and list one entry a target"}
 	}
+	if err := weigh(v.body); err != nil {
+		return nil, err
+	}
 	if err := unknownKeys(v.body, reflect.TypeOf(file{})); err != nil {
 		return nil, err
 	}
@@ -123,6 +130,42 @@ func Parse(text []byte) (*Inventory, error) {
 	}
 	v.Targets = f.Targets
 	return v, v.check()
+}
+
+// maxNesting bounds brackets, braces and dashes within each other, for which the
+// YAML library takes quadratic time and a stack without a limit.
+const maxNesting = 32
+
+// tooDeep returns the line that nests deeper, 0 where none does. Brackets in texts
+// count too, which does no harm where they are closed.
+func tooDeep(text []byte) int {
+	open, n := 0, 0
+	for line := range bytes.Lines(text) {
+		n++
+		dashes := 0
+		begun := false
+		for i, c := range line {
+			switch c {
+			case '[', '{':
+				open++
+			case ']', '}':
+				open = max(0, open-1)
+			case '-', '?', ':':
+				if !begun && i+1 < len(line) && (line[i+1] == ' ' || line[i+1] == '\t') {
+					dashes++
+				} else {
+					begun = true
+				}
+			case ' ', '\t':
+			default:
+				begun = true
+			}
+			if open > maxNesting || dashes > maxNesting {
+				return n
+			}
+		}
+	}
+	return 0
 }
 
 // check validates every entry and looks for names used twice.

@@ -3,8 +3,10 @@ package targets
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +88,12 @@ func TestRefused(t *testing.T) {
 		{"name twice", "targets:\n- {name: a, address: h}\n- {name: a, address: i}\n", `3: target "a": the name is used on line 2 already`},
 		{"two documents", "targets: []\n---\ntargets: []\n", "several YAML documents"},
 		{"a list", "- name: a\n", "must begin with targets:"},
+		{"brackets without end", "targets: " + strings.Repeat("[", 500000), "1: lists or records stand more than 32 deep"},
+		{"braces without end", "targets:\n" + strings.Repeat("{a: ", 200000), "2: lists or records stand more than 32 deep"},
+		{"brackets over lines", strings.Repeat("[\n", 300000), "33: lists or records stand more than 32 deep"},
+		{"dashes without end", strings.Repeat("- ", 400000) + "x", "1: lists or records stand more than 32 deep"},
+		{"aliases without end", bomb(), "with its aliases written out has more than 1048576 values"},
+		{"an alias of itself", entry("address: h", "labels: &a [*a]"), `4: alias "a" has no anchor above it`},
 		{"cache folder", entry("address: h", "cache_dir: ../x"), `cache_dir "../x": must be an absolute path`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -96,6 +104,16 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// bomb is a billion words by aliases of lists of aliases.
+func bomb() string {
+	text := "targets:\n- name: a\n  address: h\n  labels: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+	for i := range 9 {
+		one := fmt.Sprintf("*a%d", i)
+		text += fmt.Sprintf("- name: b%d\n  address: h\n  labels: &a%d [%s]\n", i, i+1, strings.Join(slices.Repeat([]string{one}, 10), ", "))
+	}
+	return text
 }
 
 // TestSelect: --target must take each board once, in the order typed.

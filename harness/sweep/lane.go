@@ -44,6 +44,8 @@ type lane struct {
 	there  map[string]string // what lies on the target, by its path here
 	boot   string            // the boot id that it told last
 	faults int               // trials in a row without a result
+	// unready says that the last trial could not even be begun.
+	unready bool
 }
 
 // lanes divides the cells by target and tells each lane its past.
@@ -134,26 +136,7 @@ func (l *lane) step(ctx context.Context, at slot) error {
 	if l.faults++; l.faults >= maxFaultsInARow {
 		return l.lost(&wire.Error{Kind: wire.Target, Text: fmt.Sprintf("%d trials in a row ended without a result, the last: %s", l.faults, t.Result.Reason)})
 	}
-	return l.mend(ctx)
-}
-
-// mend puts the target in order after a fault. One that does not answer is let
-// go, to be reached anew.
-func (l *lane) mend(ctx context.Context) error {
-	if l.name == Local {
-		return nil
-	}
-	clean, cancel := context.WithTimeout(ctx, cleanLimit)
-	defer cancel()
-	if err := l.target.Clean(clean); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		l.drop()
-		return nil
-	}
-	// What failed on a target that answers, a full disk say, may need a while.
-	return l.pause(ctx, l.faults-1)
+	return l.mend(ctx, l.cells[at.cell])
 }
 
 // put makes a file of this machine readable on the target.

@@ -228,7 +228,7 @@ func TestFaultsOfATargetAreRedone(t *testing.T) {
 		"link drops twice": {
 			func(b *stand) { b.cut = []int{2, 5} }, 2, "talking to the runner", 3,
 		},
-		"disk full":   {func(b *stand) { b.full = 2 }, 2, "deploying: no space left on device", 1},
+		"disk full":   {func(b *stand) { b.full = 6 }, 1, "deploying: no space left on device", 1},
 		"runner dies": {func(b *stand) { b.script.Measure = map[int][]string{1: {"die", "valid"}} }, 1, "out of memory", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -274,7 +274,8 @@ func TestATargetThatStaysAwayIsGivenUp(t *testing.T) {
 		"away":              {[]string{"pi5", "nano"}, func(b *stand) { b.asleep = 1 << 30 }, "it did not answer for"},
 		"not known":         {[]string{"pi6", "nano"}, func(*stand) {}, "not in the inventory"},
 		"another build":     {[]string{"pi5", "nano"}, func(b *stand) { b.script.Version = "v0.0.1" }, "version"},
-		"every trial fails": {[]string{"pi5", "nano"}, func(b *stand) { b.full = 1 << 30 }, "trials in a row ended without a result"},
+		"disk stays full":   {[]string{"pi5", "nano"}, func(b *stand) { b.full = 1 << 30 }, "no trial could be begun on it"},
+		"every trial fails": {[]string{"pi5", "nano"}, func(b *stand) { b.script.Measure = map[int][]string{1: {"die"}, 2: {"die"}} }, "trials in a row ended without a result"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-c6f48606/harness/harness/store"
+	"github.com/seed-c6f48606/harness/reports/stat"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
@@ -28,7 +29,7 @@ func (l *lane) reach(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case isHarness(err):
+		case hopeless(err):
 			return l.lost(err)
 		case away >= l.patience:
 			return l.lost(&wire.Error{
@@ -109,6 +110,9 @@ func check(ctx context.Context, m Metered, info *wire.InfoResult) error {
 	}
 	d := meter.Describe()
 	info.Energy = d.Source + ", " + d.Scope + ", at this machine"
+	if d.Simulated {
+		info.Energy += ", " + stat.Simulated
+	}
 	return meter.Close()
 }
 

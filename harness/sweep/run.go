@@ -45,7 +45,10 @@ type Options struct {
 	Progress Progress
 	Command  string // as the user typed it
 	// Open connects to a target of the inventory; nil where there is none but Local.
-	Open     func(ctx context.Context, name string) (Target, error)
+	Open func(ctx context.Context, name string) (Target, error)
+	// Check looks whether a target could be reached and told to run, and changes no
+	// setting there; nil = trials find out.
+	Check    func(ctx context.Context, name string) error
 	Patience time.Duration   // how long a target that does not answer is waited for; 0 = DefaultPatience
 	Stop     <-chan struct{} // closed: finish the running trial, save and return ErrInterrupted
 	Budget   time.Duration   // no trial is begun later than this after the start; 0 = none
@@ -62,6 +65,7 @@ type run struct {
 	lease    *store.Lease
 	launch   Launch
 	open     func(ctx context.Context, name string) (Target, error)
+	check    func(ctx context.Context, name string) error
 	patience time.Duration
 	unit     time.Duration // the first pause between attempts to reach a target
 	progress Progress
@@ -134,7 +138,7 @@ func Resume(ctx context.Context, id string, o Options) (string, error) {
 func carryOut(ctx context.Context, p Plan, source *Source, lease *store.Lease, o Options) error {
 	r := &run{
 		plan: p, source: source, store: o.Store, lease: lease, launch: o.Launch, progress: o.Progress,
-		stop: o.Stop, started: o.Started, open: o.Open, patience: cmp.Or(o.Patience, DefaultPatience), unit: time.Second,
+		stop: o.Stop, started: o.Started, open: o.Open, check: o.Check, patience: cmp.Or(o.Patience, DefaultPatience), unit: time.Second,
 	}
 	if o.Budget > 0 {
 		r.end = time.Now().Add(o.Budget)
@@ -163,7 +167,7 @@ func (r *run) outcome(ctx context.Context, err error) (store.State, string, erro
 }
 
 func (r *run) stages(ctx context.Context) error {
-	for _, stage := range []func(context.Context) error{r.build, r.baseline, r.evaluate, r.measure} {
+	for _, stage := range []func(context.Context) error{r.knock, r.build, r.baseline, r.evaluate, r.measure} {
 		if err := stage(ctx); err != nil {
 			return err
 		}

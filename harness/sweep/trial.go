@@ -70,6 +70,8 @@ func (l *lane) trial(ctx context.Context, c cell, repeat, attempt int) (store.Tr
 	t := store.Trial{Cell: c.id(), Repeat: repeat, Attempt: attempt, Started: time.Now()}
 	result, err := l.attempt(ctx, c, uint64(repeat))
 	t.Ended = time.Now()
+	var not *unbegun
+	l.unready = errors.As(err, &not)
 	switch {
 	case err == nil:
 		t.Result = result
@@ -89,13 +91,9 @@ func (l *lane) trial(ctx context.Context, c cell, repeat, attempt int) (store.Tr
 
 func (l *lane) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureResult, error) {
 	var result wire.MeasureResult
-	items, err := l.put(ctx, l.source.Items)
+	items, model, err := l.deploy(ctx, c)
 	if err != nil {
-		return result, err
-	}
-	model, err := l.put(ctx, c.artefact.Path)
-	if err != nil {
-		return result, err
+		return result, &unbegun{err}
 	}
 	if t, ok := l.target.(Turner); ok {
 		l.tell("waiting for its turn")
@@ -110,7 +108,7 @@ func (l *lane) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureRe
 	defer cancel()
 	p, err := l.target.Start(ctx)
 	if err != nil {
-		return result, err
+		return result, &unbegun{err}
 	}
 	if l.started != nil {
 		l.started(p.PID())

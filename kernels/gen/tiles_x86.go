@@ -100,6 +100,12 @@ func x86Tile(a *asm, set tileSet, sh shape) {
 			}
 		}
 		for r := range sh.rows {
+			// To broadcast into a 512-bit register costs Zen 4 as much as to
+			// multiply, which one panel alone does not make up for.
+			if vectors == 1 && class == "Z" {
+				a.op("VFMADD231PS.BCST", mem(4*r, "SI"), weight(0), acc(r, 0))
+				continue
+			}
 			a.op("VBROADCASTSS", mem(4*r, "SI"), x(r))
 			for v := range vectors {
 				a.op("VFMADD231PS", x(r), weight(v), acc(r, v))

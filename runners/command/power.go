@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,7 +64,7 @@ func newPowerWatch() *cobra.Command {
 		}
 		defer m.Close() //nolint:errcheck // nothing is lost
 		enc := json.NewEncoder(c.OutOrStdout())
-		d := described(m)
+		d := m.Describe()
 		if err := enc.Encode(PowerLine{Sensor: &d}); err != nil {
 			return err
 		}
@@ -83,12 +82,16 @@ func newPowerWatch() *cobra.Command {
 // CalibrateFlags are how a calibration is run.
 type CalibrateFlags struct {
 	Settle, Dwell time.Duration
+	// Cost is the length of each of 16 pieces of work with and without readings,
+	// whose throughput is compared; 0 leaves that out.
+	Cost time.Duration
 }
 
 // Add adds the flags to a command.
 func (f *CalibrateFlags) Add(c *cobra.Command) {
 	c.Flags().DurationVar(&f.Settle, "settle", 2*time.Second, "wait after a load begins")
 	c.Flags().DurationVar(&f.Dwell, "dwell", 5*time.Second, "time that each load is read for")
+	c.Flags().DurationVar(&f.Cost, "cost", 500*time.Millisecond, "time of each of 16 pieces of work, with and without readings, that tell what reading costs; 0 leaves that out")
 }
 
 func newPowerCalibrate() *cobra.Command {
@@ -116,14 +119,17 @@ func newPowerCalibrate() *cobra.Command {
 }
 
 // Calibrate reads a meter of this machine while nothing runs on it, and while
-// 1, 2, 4 … threads up to every core are busy.
+// 1, 2, 4 … threads up to every core are busy, then what reading it costs.
 func Calibrate(ctx context.Context, m power.Meter, f CalibrateFlags) (*CalibrationRecord, error) {
 	steps := []power.Step{{Name: "idle"}}
 	cores := runtime.GOMAXPROCS(0)
 	for n := 1; ; n = min(2*n, cores) {
 		steps = append(steps, power.Step{
 			Name: fmt.Sprintf("%d busy", n), Load: float64(n),
-			Run: func(ctx context.Context) error { return busy(ctx, n) },
+			Run: func(ctx context.Context) error {
+				spin(ctx, n)
+				return nil
+			},
 		})
 		if n == cores {
 			break
@@ -133,26 +139,16 @@ func Calibrate(ctx context.Context, m power.Meter, f CalibrateFlags) (*Calibrati
 	if err != nil {
 		return nil, wire.Wrap(wire.Target, err)
 	}
-	c.Sensor = described(m)
-	return calibrationOf(c), nil
-}
-
-// busy keeps n threads at arithmetic until ctx ends.
-func busy(ctx context.Context, n int) error {
-	var wait sync.WaitGroup
-	for i := range n {
-		wait.Go(func() {
-			x := uint64(i + 1)
-			for ctx.Err() == nil {
-				for range 100_000 {
-					x = x*6364136223846793005 + 1442695040888963407
-				}
-			}
-			runtime.KeepAlive(x)
-		})
+	record := calibrationOf(c)
+	if f.Cost > 0 {
+		if record.Cost, err = samplerCost(ctx, m, f.Cost); err != nil {
+			return nil, wire.Wrap(wire.Target, err)
+		}
+		if doubt := record.Cost.finding(); doubt != nil {
+			record.Findings = append(record.Findings, *doubt)
+		}
 	}
-	wait.Wait()
-	return nil
+	return record, nil
 }
 
 func newPowerRecord() *cobra.Command {

@@ -16,6 +16,7 @@ type CalibrationRecord struct {
 	BaseW     *float64          `json:"base_w"`     // at no load
 	SlopeW    *float64          `json:"slope_w"`    // a busy thread
 	ResidualW *float64          `json:"residual_w"` // the most that the line through them leaves
+	Cost      *SamplerCost      `json:"cost,omitempty"`
 	Findings  []power.Finding   `json:"findings,omitempty"`
 }
 

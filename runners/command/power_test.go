@@ -68,6 +68,19 @@ func FuzzReadPower(f *testing.F) {
 	})
 }
 
+// So may it of a calibration, of which the controller prints what it was told.
+func FuzzReadCalibration(f *testing.F) {
+	f.Add([]byte(`{"sensor":{"Rails":[{"Name":"A"}]},"steps":[{"name":"idle","total_w":1,"rails":[{"name":"A","mean_w":null}]}],"cost":{"loss_rel":0.1}}`))
+	f.Add([]byte(`{"steps":null}`))
+	f.Add([]byte("[]"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := ReadCalibration(bytes.NewReader(b))
+		if (c == nil) != (err != nil) {
+			t.Errorf("calibration %v, error %v", c, err)
+		}
+	})
+}
+
 func TestBrokenPowerLines(t *testing.T) {
 	const sensor = `{"sensor":{"Rails":[{"Name":"A"}]}}` + "\n"
 	stop := errors.New("enough")

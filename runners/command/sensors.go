@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -46,19 +45,6 @@ func (s Sensors) Open(root string) (power.Meter, error) {
 		return power.OpenI2C(*s.I2C)
 	}
 	return power.OpenBestOf(root, power.Facts{ShuntUOhm: s.ShuntUOhm, TotalRails: s.Total})
-}
-
-// virtualMark is a file that virtual boards have: no hardware stands behind their
-// sensors.
-const virtualMark = "/etc/harness-virtual"
-
-// described is what a meter of this machine measures.
-func described(m power.Meter) power.Description {
-	d := m.Describe()
-	if _, err := os.Stat(virtualMark); err == nil {
-		d.Simulated = true
-	}
-	return d
 }
 
 // sensorsVar is the flag's value.

@@ -26,13 +26,13 @@ type serving struct {
 	stderr strings.Builder // to be read after the end
 }
 
-func serve(t *testing.T) *serving {
+func serve(t *testing.T, args ...string) *serving {
 	t.Helper()
 	r, in := io.Pipe()
 	out, w := io.Pipe()
 	s := &serving{in: in, out: out, status: make(chan int, 1)}
 	go func() {
-		status := command.Run(context.Background(), []string{"serve"}, r, w, &s.stderr)
+		status := command.Run(context.Background(), append([]string{"serve"}, args...), r, w, &s.stderr)
 		w.Close()
 		s.status <- status
 	}()

@@ -36,6 +36,9 @@ func (l Limits) judgeConditions(f facts, fail func(v wire.Verdict, format string
 	for _, c := range e.Cooling {
 		fail(wire.Throttled, "cooling device %s slowed the board down (state %d)", c.Type, c.State)
 	}
+	if s := e.ThermalStatus; s != nil && *s > 0 {
+		fail(wire.Throttled, "Android slowed the phone down for its heat: thermal status %d of 6", *s)
+	}
 	if e.SupplyChange != "" {
 		fail(wire.Unsettled, "the supply changed: %s", e.SupplyChange)
 	}

@@ -209,6 +209,8 @@ func TestConditionsThatInvalidate(t *testing.T) {
 			f.evidence.Clocks = []wire.Clock{{Name: "policy0", Governor: "schedutil", TargetKHz: 2.4e6, CapKHz: 2.4e6, Low: 8, Looks: 9}}
 		}, wire.Valid, ""},
 		{"cooling", func(f *facts) { f.evidence.Cooling = []wire.Cooling{{Type: "cpufreq-cpu0", State: 1}} }, wire.Throttled, "cpufreq-cpu0"},
+		{"a phone that is cool", func(f *facts) { f.evidence.ThermalStatus = ptr(0) }, wire.Valid, ""},
+		{"a phone that is warm", func(f *facts) { f.evidence.ThermalStatus = ptr(1) }, wire.Throttled, "thermal status 1 of 6"},
 		{"plugged in", func(f *facts) { f.evidence.SupplyChange = "Discharging to Charging" }, wire.Unsettled, "Discharging to Charging"},
 		{"not ready", func(f *facts) { f.unready = []string{"the board was at 82.0 °C"} }, wire.Unsettled, "82.0 °C"},
 		{"a clock that jumped", func(f *facts) { f.evidence.ClockJumpS = -3600 }, wire.Valid, ""},
@@ -227,6 +229,91 @@ func TestConditionsThatInvalidate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Limits that decide before the judge, or on a warning, or on what counts as low.
+func TestLimitsOutsideTheVerdict(t *testing.T) {
+	t.Run("load_per_core", func(t *testing.T) {
+		for _, c := range []struct {
+			load, limit float64
+			ready       bool
+		}{{0.8, 0.2, true}, {0.81, 0.2, false}, {0.81, 0.3, true}, {100, 0, true}} {
+			x := trial{session: &Session{machine: tree(t)}, limits: Limits{LoadPerCore: c.limit}, env: wire.Environment{Cores: 4, Load1: c.load}}
+			if err := x.ready(t.Context(), quiet); err != nil {
+				t.Fatal(err)
+			}
+			if (len(x.unready) == 0) != c.ready {
+				t.Errorf("load %g on 4 cores, limit %g: %q", c.load, c.limit, x.unready)
+			}
+		}
+	})
+	t.Run("clock_jump_s", func(t *testing.T) {
+		for _, c := range []struct {
+			jump, limit float64
+			told        bool
+		}{{0.1, 0.1, false}, {0.11, 0.1, true}, {-0.11, 0.1, true}, {0.11, 0.2, false}} {
+			l := DefaultLimits
+			l.ClockJumpS = c.limit
+			_, _, warnings := l.judge(facts{evidence: wire.Evidence{ClockJumpS: c.jump}, windowS: 1, settled: true})
+			if warned(warnings, "clock-jump") != c.told {
+				t.Errorf("a jump of %g s, limit %g s: %v", c.jump, c.limit, warnings)
+			}
+		}
+	})
+	t.Run("freq_target", func(t *testing.T) {
+		for _, c := range []struct {
+			khz, share float64
+			low        int
+		}{{2.352e6, 0.98, 0}, {2.351e6, 0.98, 1}, {2.351e6, 0.9, 0}} {
+			w := watch{limits: Limits{FreqTarget: c.share}}
+			clock := wire.Clock{TargetKHz: 2.4e6}
+			w.clock(&clock, c.khz)
+			if clock.Low != c.low || clock.Looks != 1 {
+				t.Errorf("%.0f kHz of 2400000, limit %g: %+v", c.khz, c.share, clock)
+			}
+		}
+	})
+	t.Run("start_temp_c", func(t *testing.T) {
+		for _, c := range []struct {
+			kind  board.Kind
+			limit float64
+			want  float64
+			is    bool
+		}{{board.Pi5, 0, 70, true}, {board.Generic, 0, 0, false}, {board.Generic, 55, 55, true}, {board.Pi5, -1, 0, false}} {
+			if got, is := (Limits{StartTempC: c.limit}).startC(c.kind); got != c.want || is != c.is {
+				t.Errorf("%s, start_temp_c %g: %g, %v", c.kind, c.limit, got, is)
+			}
+		}
+	})
+}
+
+// A clock that was set in the window is told, also where only the kernel knows: the
+// move of the boot's time is in whole seconds, of which one is rounding.
+func TestTheTimeOfDayJumps(t *testing.T) {
+	at := time.Now()
+	for _, c := range []struct {
+		after time.Time
+		boot  *int64
+		want  float64
+	}{
+		{at.Add(time.Second), nil, 0},
+		{at.Add(time.Second), ptr(int64(1)), 0},
+		{at.Add(time.Second), ptr(int64(-3600)), -3600},
+	} {
+		if got := jump(at, c.after, c.boot); got != c.want {
+			t.Errorf("boot's time moved by %v: %g s, want %g", c.boot, got, c.want)
+		}
+	}
+	stat := func(btime string) Machine {
+		return tree(t, map[string]string{"proc/stat": "cpu 1 2\nbtime " + btime + "\n"})
+	}
+	before, after := stat("1700000000").snapshot(nil), stat("1700003600").snapshot(nil)
+	if got := evidence(before, after, 0, 0).ClockJumpS; got != 3600 {
+		t.Errorf("a jump of %g s, want 3600", got)
+	}
+	if stat("soon").bootTime() != nil {
+		t.Error("a boot time that is no number was read")
 	}
 }
 

@@ -53,7 +53,7 @@ func (m Machine) Environment(ctx context.Context) wire.Environment {
 	version, commit := wire.Build()
 	env := wire.Environment{
 		Host: id.Host, Board: id.Model, OS: id.OS, Arch: id.Arch, Kernel: id.Kernel, CPU: id.CPU, Cores: id.Cores,
-		MemoryBytes: id.MemoryBytes, SwapUsed: id.SwapUsed, Governor: id.Governor, Virtual: id.Virtual, BootID: id.BootID,
+		Online: id.Online, MemoryBytes: id.MemoryBytes, MemoryFree: id.MemoryFree, SwapUsed: id.SwapUsed, Governor: id.Governor, Virtual: id.Virtual, BootID: id.BootID,
 		Kind: string(id.Kind), SoC: id.SoC, PowerMode: id.PowerMode, L4T: id.L4T, Features: strings.Join(id.Features, " "),
 		Tier: kernels.Active().String(), GoVersion: runtime.Version(), ToolVersion: version, Commit: commit,
 	}

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,6 +63,16 @@ func TestReadingsThatAreNoReadings(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A virtual board's watts are a model's: who asks what there is must hear that.
+func TestInfoSaysSimulated(t *testing.T) {
+	if e := tree(t, raplTree).Info(t.Context()).Energy; e == "" || strings.Contains(e, "simulated") {
+		t.Errorf("of a real machine: %q", e)
+	}
+	if e := tree(t, raplTree, map[string]string{"etc/harness-virtual": "pi5\n"}).Info(t.Context()).Energy; !strings.Contains(e, ", simulated") {
+		t.Errorf("of a virtual board: %q", e)
 	}
 }
 

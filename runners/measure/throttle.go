@@ -83,6 +83,17 @@ func (m Machine) throttleBits() *board.Throttle {
 	return &t
 }
 
+// askHeat asks an Android phone for its thermal status. The question has a service
+// of the phone work, so that it is put outside of the window.
+func (t *trial) askHeat(ctx context.Context) {
+	if board.Kind(t.env.Kind) != board.Phone {
+		return
+	}
+	if s := board.At(t.session.machine.Root).ThermalStatus(ctx); s != nil && (t.heat == nil || *s > *t.heat) {
+		t.heat = s
+	}
+}
+
 // batteryStatus is Charging, Discharging, ... or empty without a battery.
 func (m Machine) batteryStatus() string {
 	if b := board.At(m.Root).Battery(); b != nil {

@@ -56,6 +56,7 @@ type trial struct {
 
 	limits  Limits
 	seen    conditions // during the window
+	heat    *int       // an Android phone's thermal status, the highest that was seen
 	unready []string   // why the board was not ready
 	cooledS float64
 }
@@ -157,6 +158,7 @@ func (t *trial) run(ctx context.Context, progress Progress) error {
 	t.pace.expected = t.pace.expect(t.warm.runs, t.warm.seconds)
 	runtime.GC()
 	t.spin = clock()
+	t.askHeat(ctx)
 	t.before = t.session.machine.snapshot(t.pids)
 	watch := t.session.machine.watch(ctx, t.env.Kind, t.pace.window, t.limits)
 	t.window, err = t.work.run(ctx, t.pace)
@@ -166,6 +168,7 @@ func (t *trial) run(ctx context.Context, progress Progress) error {
 		return fmt.Errorf("after %d inferences: %w", len(t.window.samples), err)
 	}
 	t.unspun = clock()
+	t.askHeat(ctx)
 	t.peakRSS = t.session.machine.peakRSS()
 	if err := t.rest(ctx, progress); err != nil {
 		return err
@@ -223,6 +226,7 @@ func (t *trial) result() wire.MeasureResult {
 	w := &t.window
 	ev := evidence(t.before, t.after, t.spin, t.unspun)
 	ev.LatencyDrift, ev.CooledS = t.warm.drift, t.cooledS
+	ev.ThermalStatus = t.heat
 	t.seen.fill(&ev)
 	verdict, reason, warnings := t.limits.judge(facts{
 		evidence: ev, windowS: t.after.at.Sub(t.before.at).Seconds(), settled: t.warm.settled, warmupS: t.warm.seconds,

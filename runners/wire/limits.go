@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Limits are what a valid trial must keep. A plan file may set them; they travel
 // in the request. Shares of CPU time are of one core over the window.
@@ -89,7 +86,7 @@ func (l Limits) Validate() error {
 		{"readings", float64(l.Readings), 0, 1e6},
 		{"stale", l.Stale, 0, 1},
 		{"sampler_cpu", l.SamplerCPU, 0, 1},
-		{"clock_jump_s", l.ClockJumpS, 0, math.MaxFloat64},
+		{"clock_jump_s", l.ClockJumpS, 0, 1e9},
 	} {
 		if !(v.value >= v.lo && v.value <= v.hi) {
 			return fmt.Errorf("limit %s is %g: use %g to %g", v.name, v.value, v.lo, v.hi)

@@ -76,7 +76,8 @@ type MeasureResult struct {
 	Tokens           int     `json:"tokens"` // their tokens
 	WarmupS          float64 `json:"warmup_s"`
 	WarmupInferences int     `json:"warmup_inferences"`
-	// PeakRSSBytes is VmHWM of the runner's process at the window's end.
+	// PeakRSSBytes is the greatest resident memory of the runner's process
+	// (VmHWM) from the load of the model to the window's end.
 	PeakRSSBytes int64 `json:"peak_rss_bytes"`
 	// ModelBytes is the stored size of all weights in the model's files.
 	ModelBytes int64 `json:"model_bytes"`
@@ -144,6 +145,9 @@ type Evidence struct {
 	ThrottleBits *uint32 `json:"throttle_bits,omitempty"`
 	// SupplyV is the least voltage of the 5 V supply.
 	SupplyV *float64 `json:"supply_v,omitempty"`
+	// ThermalStatus is the higher of an Android phone's before and after the window:
+	// 0 is none, 6 shutdown.
+	ThermalStatus *int `json:"thermal_status,omitempty"`
 	// SupplyChange names a change of the battery's state, such as
 	// "Discharging to Charging".
 	SupplyChange string `json:"supply_change,omitempty"`
@@ -298,8 +302,10 @@ type Environment struct {
 	Arch        string  `json:"arch"`
 	Kernel      string  `json:"kernel,omitempty"`
 	CPU         string  `json:"cpu,omitempty"`
-	Cores       int     `json:"cores"` // logical cores that are online
+	Cores       int     `json:"cores"`            // logical cores that are online
+	Online      string  `json:"online,omitempty"` // which, as in 0-3,6
 	MemoryBytes int64   `json:"memory_bytes,omitempty"`
+	MemoryFree  int64   `json:"memory_free_bytes,omitempty"` // that programs could still take
 	SwapUsed    int64   `json:"swap_used_bytes,omitempty"`
 	Governor    string  `json:"governor,omitempty"`
 	PowerMode   string  `json:"power_mode,omitempty"` // of a Jetson, by name

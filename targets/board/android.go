@@ -46,6 +46,20 @@ func (s Source) android(ctx context.Context) *Android {
 	return &a
 }
 
+// ThermalStatus asks a phone how far it is slowed down for its heat, 0 none to 6
+// shutdown; nil where it does not tell, as to an app.
+func (s Source) ThermalStatus(ctx context.Context) *int {
+	answer, err := s.tool(ctx, "dumpsys", "thermalservice")
+	if err != nil {
+		return nil
+	}
+	n, err := ParseThermalStatus(answer)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
 // ParseThermalStatus reads the "Thermal Status: N" of dumpsys thermalservice: 0 is
 // none, 6 is shutdown (android.os.PowerManager.THERMAL_STATUS_*).
 func ParseThermalStatus(text string) (int, error) {

@@ -189,7 +189,8 @@ func (d *diagnosis) neighbours(f Facts) {
 	// An app in the background may run on the little cores only.
 	allowed, err1 := ParseCPUList(f.AllowedCPUs)
 	online, err2 := ParseCPUList(f.Online)
-	if err1 == nil && err2 == nil && len(allowed) > 0 && len(allowed) < len(online) {
+	// An emulated board tells its own cores and this machine's permission.
+	if err1 == nil && err2 == nil && len(allowed) > 0 && len(allowed) < len(online) && f.Virtual != emulated {
 		mend := "start the session without a cpuset: taskset -p 0xffffffff $$"
 		if f.Kind == Phone {
 			mend = "bring Termux to the foreground and take termux-wake-lock, or use adb"

@@ -63,11 +63,7 @@ func (s Source) Gather(ctx context.Context, watch time.Duration) (Facts, error) 
 		f.Firmware = s.firmwareFacts(ctx)
 	}
 	if f.Kind == Phone {
-		if answer, err := s.tool(ctx, "dumpsys", "thermalservice"); err == nil {
-			if n, err := ParseThermalStatus(answer); err == nil {
-				f.ThermalStatus = &n
-			}
-		}
+		f.ThermalStatus = s.ThermalStatus(ctx)
 	}
 	return f, nil
 }

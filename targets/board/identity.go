@@ -33,7 +33,9 @@ type Identity struct {
 	Cores       int    `json:"cores"`
 	Online      string `json:"online,omitempty"`
 	MemoryBytes int64  `json:"memory_bytes,omitempty"`
-	SwapUsed    int64  `json:"swap_used_bytes,omitempty"`
+	// MemoryFree is what programs can still take without swapping, bytes.
+	MemoryFree int64 `json:"memory_free_bytes,omitempty"`
+	SwapUsed   int64 `json:"swap_used_bytes,omitempty"`
 	// Governor lists the distinct cpufreq governors, comma separated.
 	Governor string   `json:"governor,omitempty"`
 	Policies []Policy `json:"policies,omitempty"`
@@ -53,6 +55,9 @@ type Identity struct {
 
 // simulated marks the file system of a virtual board of this project.
 const simulated = "etc/harness-virtual"
+
+// emulated is the Virtual of such a board.
+const emulated = "harness-virtual"
 
 // Local identifies this machine. root is "/" except in tests.
 func Local(ctx context.Context, root string) Identity { return At(root).Identity(ctx) }
@@ -88,7 +93,7 @@ func (s Source) Identity(ctx context.Context) Identity {
 	id.Host, _ = os.Hostname()
 	id.fromHost(ctx, s.Root)
 	if s.text(simulated) != "" {
-		id.Virtual = "harness-virtual"
+		id.Virtual = emulated
 	}
 	if slices.ContainsFunc(processors, func(p processor) bool { return p.arm }) {
 		id.CPU = coreSummary(id.Clusters) // an Arm kernel tells no model names
@@ -121,7 +126,7 @@ func (id *Identity) fromHost(ctx context.Context, root string) {
 		id.Cores = n
 	}
 	if v, err := mem.VirtualMemoryWithContext(ctx); err == nil {
-		id.MemoryBytes = int64(v.Total)
+		id.MemoryBytes, id.MemoryFree = int64(v.Total), int64(v.Available)
 	}
 	if v, err := mem.SwapMemoryWithContext(ctx); err == nil {
 		id.SwapUsed = int64(v.Used)

@@ -32,7 +32,7 @@ func TestABoardIsIdentifiedFromItsTrees(t *testing.T) {
 	load, temp := 0.25, 51.25
 	want := Identity{
 		Kind: Pi5, Model: "Raspberry Pi 5 Model B Rev 1.0", OS: "linux", Arch: runtime.GOARCH, CPU: "Chip A + Chip B", Cores: 3,
-		MemoryBytes: 8_000_000 << 10, Governor: "ondemand,performance", BootID: "0f2d", Load1: &load, TempC: &temp,
+		MemoryBytes: 8_000_000 << 10, MemoryFree: 1 << 10, Governor: "ondemand,performance", BootID: "0f2d", Load1: &load, TempC: &temp,
 	}
 	// Host name, kernel and swap come from system calls, not from the tree.
 	ignore := cmpopts.IgnoreFields(Identity{}, "Host", "Kernel", "SwapUsed", "Virtual", "Clusters", "Policies")

@@ -66,17 +66,45 @@ type jetson struct {
 // input rail: VIN_SYS_5V0 is its 5 V I/O supply, from which VDDQ_VDD2_1V8AO
 // (DRAM) is believed to be fed, so that adding both would count DRAM twice.
 var jetsons = []jetson{
-	{"Jetson Orin Nano/NX", []string{"p3767"}, 5000, []string{"VDD_IN"}, "VDD_IN alone: the module's input, of which the other rails are parts",
-		[]string{"VDD_CPU_GPU_CV", "VDD_SOC"}},
-	{"Jetson AGX Orin", []string{"p3701"}, 2000, []string{"VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"},
+	{
+		"Jetson Orin Nano/NX",
+		[]string{"p3767"},
+		5000,
+		[]string{"VDD_IN"},
+		"VDD_IN alone: the module's input, of which the other rails are parts",
+		[]string{"VDD_CPU_GPU_CV", "VDD_SOC"},
+	},
+	{
+		"Jetson AGX Orin",
+		[]string{"p3701"},
+		2000,
+		[]string{"VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"},
 		"VDD_GPU_SOC + VDD_CPU_CV + VIN_SYS_5V0; VDDQ_VDD2_1V8AO is believed to be fed from VIN_SYS_5V0 and is not added",
-		[]string{"VDDQ_VDD2_1V8AO"}},
-	{"Jetson Xavier NX", []string{"p3668"}, 5000, []string{"VDD_IN"}, "VDD_IN alone: the module's input, of which the other rails are parts",
-		[]string{"VDD_CPU_GPU_CV", "VDD_SOC"}},
-	{"Jetson AGX Xavier", []string{"p2888", "p2972"}, 5000, []string{"GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V"},
-		"GPU + CPU + SOC + CV + VDDRQ + SYS5V: the module has no input rail", nil},
-	{"Jetson Nano", []string{"p3448", "p3450", "jetson-nano"}, 5000, []string{"POM_5V_IN"}, "POM_5V_IN alone: the module's input, of which the other rails are parts",
-		[]string{"POM_5V_GPU", "POM_5V_CPU"}},
+		[]string{"VDDQ_VDD2_1V8AO"},
+	},
+	{
+		"Jetson Xavier NX",
+		[]string{"p3668"},
+		5000,
+		[]string{"VDD_IN"},
+		"VDD_IN alone: the module's input, of which the other rails are parts",
+		[]string{"VDD_CPU_GPU_CV", "VDD_SOC"},
+	},
+	{
+		"Jetson AGX Xavier",
+		[]string{"p2888", "p2972"},
+		5000,
+		[]string{"GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V"},
+		"GPU + CPU + SOC + CV + VDDRQ + SYS5V: the module has no input rail", nil,
+	},
+	{
+		"Jetson Nano",
+		[]string{"p3448", "p3450", "jetson-nano"},
+		5000,
+		[]string{"POM_5V_IN"},
+		"POM_5V_IN alone: the module's input, of which the other rails are parts",
+		[]string{"POM_5V_GPU", "POM_5V_CPU"},
+	},
 	{"Jetson AGX Thor", []string{"tegra264"}, 0, []string{"VIN"}, "VIN alone: the input of the board", nil},
 }
 

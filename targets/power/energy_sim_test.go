@@ -17,7 +17,10 @@ const (
 )
 
 // load is a power in pieces, each a line, with the energy since 0 at its start.
-type load struct{ pieces []piece }
+type load struct {
+	pieces []piece
+	near   int // the piece of the last question: most ask for the same or the next
+}
 
 type piece struct{ t, watts, slope, joules float64 }
 
@@ -27,11 +30,21 @@ func (l *load) add(t, watts, slope float64) {
 
 // energy is the truth in joules from 0 to t.
 func (l *load) energy(t float64) float64 {
-	k := sort.Search(len(l.pieces), func(k int) bool { return l.pieces[k].t > t })
-	if k == 0 {
-		return 0
+	holds := func(k int) bool {
+		return k < len(l.pieces) && l.pieces[k].t <= t && (k+1 == len(l.pieces) || t < l.pieces[k+1].t)
 	}
-	p := l.pieces[k-1]
+	switch {
+	case holds(l.near):
+	case holds(l.near + 1):
+		l.near++
+	default:
+		k := sort.Search(len(l.pieces), func(k int) bool { return l.pieces[k].t > t })
+		if k == 0 {
+			return 0
+		}
+		l.near = k - 1
+	}
+	p := l.pieces[l.near]
 	dt := t - p.t
 	return p.joules + p.watts*dt + p.slope*dt*dt/2
 }

@@ -60,7 +60,7 @@ func (s *Series) window(from, to, sync time.Duration) (Window, error) {
 		r := s.rail(i, from, to, sync)
 		for k := lo; k < hi; k++ {
 			v := s.value(k, i)
-			if fresh(v) {
+			if s.fresh(k, i) {
 				r.Fresh++
 			}
 			if !rail.InTotal {
@@ -111,7 +111,7 @@ func (s *Series) gaps(rail, lo, hi int, from, to time.Duration) int {
 		last = at
 	}
 	for k := lo; k < hi; k++ {
-		if fresh(s.value(k, rail)) {
+		if s.fresh(k, rail) {
 			see(s.at[k])
 		}
 	}
@@ -158,7 +158,7 @@ func (s *Series) meanVolts(rail int, from, to time.Duration) float64 {
 	sum, n := 0.0, 0
 	lo, hi, _ := s.span(from, to)
 	for k := max(0, lo-1); k < min(hi+1, len(s.at)); k++ {
-		if v := s.value(k, rail); fresh(v) && !math.IsNaN(v.Volts) {
+		if v := s.value(k, rail); s.fresh(k, rail) && !math.IsNaN(v.Volts) {
 			sum += v.Volts
 			n++
 		}

@@ -87,14 +87,22 @@ func TestModulesAddUp(t *testing.T) {
 		shunt   float64
 		rails   map[string]float64
 	}{
-		{"hwmon/orin-nano.txtar", OpenHwmonINA3221, 5.048 * 0.992, 5000,
-			map[string]float64{"VDD_IN": 5.048 * 0.992, "VDD_CPU_GPU_CV": 5.040 * 0.152, "VDD_SOC": 5.040 * 0.288}},
-		{"hwmon/agx-orin.txtar", OpenHwmonINA3221, 19.168*0.520 + 19.168*0.240 + 5*0.720, 2000,
-			map[string]float64{"VDD_GPU_SOC": 19.168 * 0.520, "VDD_CPU_CV": 19.168 * 0.240, "VIN_SYS_5V0": 3.6, "VDDQ_VDD2_1V8AO": 19.168 * 0.060}},
-		{"hwmon/agx-xavier.txtar", OpenHwmonINA3221, 19 * 0.320, 5000,
-			map[string]float64{"GPU": 1.9, "CPU": 0.76, "SOC": 1.14, "CV": 0.152, "VDDRQ": 0.608, "SYS5V": 1.52}},
-		{"iio/nano-jetpack4.txtar", OpenIIO, 1.658, 5000,
-			map[string]float64{"POM_5V_IN": 1.658, "POM_5V_GPU": 0.161, "POM_5V_CPU": 0.485}},
+		{
+			"hwmon/orin-nano.txtar", OpenHwmonINA3221, 5.048 * 0.992, 5000,
+			map[string]float64{"VDD_IN": 5.048 * 0.992, "VDD_CPU_GPU_CV": 5.040 * 0.152, "VDD_SOC": 5.040 * 0.288},
+		},
+		{
+			"hwmon/agx-orin.txtar", OpenHwmonINA3221, 19.168*0.520 + 19.168*0.240 + 5*0.720, 2000,
+			map[string]float64{"VDD_GPU_SOC": 19.168 * 0.520, "VDD_CPU_CV": 19.168 * 0.240, "VIN_SYS_5V0": 3.6, "VDDQ_VDD2_1V8AO": 19.168 * 0.060},
+		},
+		{
+			"hwmon/agx-xavier.txtar", OpenHwmonINA3221, 19 * 0.320, 5000,
+			map[string]float64{"GPU": 1.9, "CPU": 0.76, "SOC": 1.14, "CV": 0.152, "VDDRQ": 0.608, "SYS5V": 1.52},
+		},
+		{
+			"iio/nano-jetpack4.txtar", OpenIIO, 1.658, 5000,
+			map[string]float64{"POM_5V_IN": 1.658, "POM_5V_GPU": 0.161, "POM_5V_CPU": 0.485},
+		},
 		{"hwmon/thor.txtar", OpenHwmonINA2xx, 30, 2000, map[string]float64{"VIN": 30}},
 		{"hwmon/ina226.txtar", OpenHwmonINA2xx, 5.1, 10000, map[string]float64{"ina226.hwmon2": 5.1}},
 	} {
@@ -142,8 +150,10 @@ func TestINA3221Description(t *testing.T) {
 			t.Errorf("setting %s is %q, want %q", key, d.Settings[key], want)
 		}
 	}
-	want := Rail{Name: "VDD_IN", InTotal: true, ShuntUOhm: 5000,
-		Budget: Budget{GainRel: 0.0025, ShuntRel: 0.01, OffsetA: 0.016, LSBA: 0.008, LSBV: 0.008}}
+	want := Rail{
+		Name: "VDD_IN", InTotal: true, ShuntUOhm: 5000,
+		Budget: Budget{GainRel: 0.0025, ShuntRel: 0.01, OffsetA: 0.016, LSBA: 0.008, LSBV: 0.008},
+	}
 	if diff := cmp.Diff(want, d.Rails[0], attrNear); diff != "" {
 		t.Errorf("rail (-want +got):\n%s", diff)
 	}
@@ -164,10 +174,13 @@ func TestTimesOfTheKernelsSensors(t *testing.T) {
 		cycle, averaged time.Duration
 	}{
 		"INA3221 as found": {"hwmon/orin-nano.txtar", nil, OpenHwmonINA3221, 42 * time.Millisecond, 7 * time.Millisecond / 6},
-		"INA3221, a filter over 16": {"hwmon/orin-nano.txtar", [][2]string{{orinChip + "samples", "16"}, {orinChip + "update_interval", "106"}},
-			OpenHwmonINA3221, 636 * time.Millisecond, 212 * time.Millisecond},
-		"INA226": {"hwmon/ina226.txtar", [][2]string{{ina + "update_interval", "35"}}, OpenHwmonINA2xx, 35 * time.Millisecond, 35 * time.Millisecond},
-		"INA219": {"hwmon/ina226.txtar", [][2]string{{ina + "name", "ina219"}}, OpenHwmonINA2xx, 1064 * us, 532 * us},
+		"INA3221, a filter over 16": {
+			"hwmon/orin-nano.txtar",
+			[][2]string{{orinChip + "samples", "16"}, {orinChip + "update_interval", "106"}},
+			OpenHwmonINA3221, 636 * time.Millisecond, 212 * time.Millisecond,
+		},
+		"INA226":                 {"hwmon/ina226.txtar", [][2]string{{ina + "update_interval", "35"}}, OpenHwmonINA2xx, 35 * time.Millisecond, 35 * time.Millisecond},
+		"INA219":                 {"hwmon/ina226.txtar", [][2]string{{ina + "name", "ina219"}}, OpenHwmonINA2xx, 1064 * us, 532 * us},
 		"JetPack 4, nobody says": {"iio/nano-jetpack4.txtar", nil, OpenIIO, 0, 0},
 		"JetPack 4, converting at each reading": {"iio/nano-jetpack4.txtar", [][2]string{
 			{nano + "iio:device0/running_mode_0", "0\n"}, {nano + "of_node/ti,trigger-config", "\x00\x00\x70\x03"},
@@ -297,8 +310,10 @@ func TestGenericMonitors(t *testing.T) {
 	if err := m.Read(values); err != nil {
 		t.Fatal(err)
 	}
-	want := []Value{{Watts: 45, Joules: math.NaN(), Volts: math.NaN(), Amps: math.NaN()},
-		{Watts: math.NaN(), Joules: 123.456789, Volts: math.NaN(), Amps: math.NaN()}}
+	want := []Value{
+		{Watts: 45, Joules: math.NaN(), Volts: math.NaN(), Amps: math.NaN()},
+		{Watts: math.NaN(), Joules: 123.456789, Volts: math.NaN(), Amps: math.NaN()},
+	}
 	if diff := cmp.Diff(want, values, attrNear); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}

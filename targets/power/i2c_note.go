@@ -49,6 +49,16 @@ type inaKept struct {
 	WriteCal uint16   `json:"write_cal,omitempty"`
 }
 
+// correct is what was found before the reader of the note, in a chip that now shows
+// one of its configurations, or had only its calibration written.
+func (k inaKept) correct(config, cal uint16) (uint16, uint16) {
+	half := config == k.Config && k.WriteCal != 0 && cal == k.WriteCal
+	if half || slices.Contains(k.Writes, config) {
+		return k.Config, k.Cal
+	}
+	return config, cal
+}
+
 // maxNote bounds a note in bytes.
 const maxNote = 4096
 
@@ -148,11 +158,7 @@ func (n *inaNote) keep(config, cal *uint16, writeCal uint16, writes ...uint16) e
 	if n == nil {
 		return nil
 	}
-	old := n.kept
-	half := *config == old.Config && old.WriteCal != 0 && *cal == old.WriteCal
-	if slices.Contains(old.Writes, *config) || half {
-		*config, *cal = old.Config, old.Cal
-	}
+	*config, *cal = n.kept.correct(*config, *cal)
 	n.kept = inaKept{PID: os.Getpid(), Config: *config, Cal: *cal, Writes: writes, WriteCal: writeCal}
 	text, err := json.Marshal(n.kept)
 	if err == nil {

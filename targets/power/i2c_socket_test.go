@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-c6f48606/harness/targets/power"
 	"github.com/seed-c6f48606/harness/targets/power/sim"
+	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/i2c/i2creg"
 )
 
@@ -146,30 +147,39 @@ func TestSocketServerSurvivesStrangers(t *testing.T) {
 	}
 }
 
-func TestSocketClientSurvivesStrangers(t *testing.T) {
+// openStranger opens a bus behind a socket where somebody else answers.
+func openStranger(t *testing.T, name string, answer func(net.Conn)) i2c.Bus {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "i2c")
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			io.WriteString(conn, strings.Repeat("HTTP/1.1 400\r\n", 1000))
-			io.Copy(io.Discard, conn) // until the client has had enough
+			answer(conn)
 			conn.Close()
 		}
 	}()
-	register(t, "sim-liar-test", path)
-	b, err := power.OpenBus("sim-liar-test")
+	register(t, name, path)
+	b, err := power.OpenBus(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close()
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func TestSocketClientSurvivesStrangers(t *testing.T) {
+	b := openStranger(t, "sim-liar-test", func(conn net.Conn) {
+		io.WriteString(conn, strings.Repeat("HTTP/1.1 400\r\n", 1000))
+		io.Copy(io.Discard, conn) // until the client has had enough
+	})
 	if err := b.Tx(0x40, []byte{0}, make([]byte, 2)); err == nil || !strings.Contains(err.Error(), "protocol") {
 		t.Errorf("error %v, want one about the protocol", err)
 	}
@@ -181,31 +191,12 @@ func TestSocketClientSurvivesStrangers(t *testing.T) {
 // io.EOF means the end of a recording: a simulator that goes away is a reading that
 // is missing, not the end of the measurement.
 func TestSocketHangsUp(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "i2c")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			io.CopyN(conn, conn, 4)          // greets
-			io.CopyN(io.Discard, conn, 5)    // hears the request out
-			io.WriteString(conn, "\x00\x02") // and ends in the middle of its reply
-			conn.Close()
-		}
-	}()
-	register(t, "sim-hangup-test", path)
-	b, err := power.OpenBus("sim-hangup-test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	err = b.Tx(0x40, []byte{0}, make([]byte, 2))
+	b := openStranger(t, "sim-hangup-test", func(conn net.Conn) {
+		io.CopyN(conn, conn, 4)          // greets
+		io.CopyN(io.Discard, conn, 5)    // hears the request out
+		io.WriteString(conn, "\x00\x02") // and ends in the middle of its reply
+	})
+	err := b.Tx(0x40, []byte{0}, make([]byte, 2))
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "hung up") {
 		t.Errorf("error %v, want that the other side hung up", err)
 	}

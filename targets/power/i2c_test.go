@@ -2,6 +2,7 @@ package power
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -53,7 +54,10 @@ func TestI2CValidate(t *testing.T) {
 	}
 }
 
-const initChild = "POWER_TEST_INIT_BUSES"
+const (
+	initChild = "POWER_TEST_INIT_BUSES"
+	initLimit = 50 * time.Millisecond
+)
 
 // Every start of the runner looks for buses: on the machines without any that must
 // cost nothing that a user would notice, and be no error.
@@ -61,32 +65,41 @@ func TestFindingBusesCostsLittle(t *testing.T) {
 	if os.Getenv(initChild) != "" {
 		start := time.Now()
 		_, err := Buses()
-		if took := time.Since(start); err != nil || took > 500*time.Millisecond {
-			t.Fatalf("took %v, error %v", took, err)
-		} else {
-			t.Logf("took %v", took)
+		took := time.Since(start)
+		if err != nil {
+			t.Fatal(err)
 		}
+		fmt.Printf("took %v\n", took)
 		return
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// In a process of its own: the registry is filled once.
-	cmd := exec.Command(exe, "-test.run=^TestFindingBusesCostsLittle$", "-test.v")
-	cmd.Env = append(os.Environ(), initChild+"=1", SocketEnv+"=")
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.ENOEXEC) {
-		t.Skip("an emulated test binary cannot start itself without binfmt")
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "took") {
-			t.Log(strings.TrimSpace(line))
+	best := time.Hour
+	// The best of some, since the machine has other things to do, each in a process
+	// of its own: the registry is filled once.
+	for n := 0; n < 10 && best >= initLimit; n++ {
+		cmd := exec.Command(exe, "-test.run=^TestFindingBusesCostsLittle$")
+		cmd.Env = append(os.Environ(), initChild+"=1", SocketEnv+"=")
+		out, err := cmd.CombinedOutput()
+		if errors.Is(err, syscall.ENOEXEC) {
+			t.Skip("an emulated test binary cannot start itself without binfmt")
 		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		line, _, _ := strings.Cut(string(out), "\n")
+		took, err := time.ParseDuration(strings.TrimPrefix(line, "took "))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		best = min(best, took)
 	}
+	if best >= initLimit {
+		t.Errorf("finding buses takes %v at best, want less than %v", best, initLimit)
+	}
+	t.Logf("took %v", best)
 }
 
 func TestNoBusSaysWhatMends(t *testing.T) {

@@ -236,6 +236,9 @@ func ina219Time(code uint16) time.Duration {
 			return c.time
 		}
 	}
+	if code == 8 { // one sample of 12 bits, as 3
+		return ina219Time(3)
+	}
 	return [4]time.Duration{84 * time.Microsecond, 148 * time.Microsecond, 276 * time.Microsecond, 532 * time.Microsecond}[code&3]
 }
 

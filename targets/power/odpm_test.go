@@ -15,8 +15,11 @@ func TestParseODPM(t *testing.T) {
 		want []odpmChannel
 		err  string
 	}{
-		"with durations": {"t=349894\nCH0(T=349894)[S10M_VDD_TPU], 5578756\nCH1(T=349890)[VSYS_PWR_MODEM], 29110940\n",
-			[]odpmChannel{{"S10M_VDD_TPU", 5578756, 349894}, {"VSYS_PWR_MODEM", 29110940, 349890}}, ""},
+		"with durations": {
+			"t=349894\nCH0(T=349894)[S10M_VDD_TPU], 5578756\nCH1(T=349890)[VSYS_PWR_MODEM], 29110940\n",
+			[]odpmChannel{{"S10M_VDD_TPU", 5578756, 349894}, {"VSYS_PWR_MODEM", 29110940, 349890}},
+			"",
+		},
 		"early":          {"349894\nCH0[S10M_VDD_TPU], 5578756\n", []odpmChannel{{"S10M_VDD_TPU", 5578756, 349894}}, ""},
 		"largest":        {"t=1\nCH0(T=1)[A], 18446744073709551615\n", []odpmChannel{{"A", math.MaxUint64, 1}}, ""},
 		"empty":          {"", nil, "no channel"},

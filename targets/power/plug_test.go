@@ -139,8 +139,13 @@ func TestHostilePlugs(t *testing.T) {
 
 func TestPlugConfigIsChecked(t *testing.T) {
 	for _, c := range []PlugConfig{
-		{URL: ""}, {URL: "plug.local"}, {URL: "file:///etc/passwd"}, {URL: "http://h/x?y"}, {URL: "http://u:p@h"},
-		{URL: "http://h", Channel: -1}, {URL: "http://h", Kind: "fritz"},
+		{URL: ""},
+		{URL: "plug.local"},
+		{URL: "file:///etc/passwd"},
+		{URL: "http://h/x?y"},
+		{URL: "http://u:p@h"},
+		{URL: "http://h", Channel: -1},
+		{URL: "http://h", Kind: "fritz"},
 	} {
 		if _, err := OpenPlug(context.Background(), c); err == nil {
 			t.Errorf("%+v was taken", c)

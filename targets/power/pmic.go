@@ -81,7 +81,6 @@ type PMIC struct {
 	fetch func() (string, error)
 	close func() error
 	index map[string]int // rail to place in a reading
-	input float64        // V at the 5 V input, NaN unknown
 }
 
 // OpenPMIC asks the firmware through root's /dev/vcio, which starts no process,
@@ -94,7 +93,7 @@ func OpenPMIC(root string, facts Facts) (Meter, error) {
 			Mend:   externalMend,
 		}
 	}
-	p := &PMIC{input: math.NaN(), close: func() error { return nil }}
+	p := &PMIC{close: func() error { return nil }}
 	var via string
 	device := filepath.Join(root, "dev/vcio")
 	mailbox, mailboxErr := OpenMailbox(device)
@@ -118,8 +117,10 @@ func OpenPMIC(root string, facts Facts) (Meter, error) {
 	case errors.Is(mailboxErr, os.ErrPermission):
 		return nil, &Unavailable{Reason: "this user may not open " + device, Mend: "sudo usermod -aG video $USER, then log in anew"}
 	default:
-		return nil, &Unavailable{Reason: "neither /dev/vcio nor the vcgencmd command answers",
-			Mend: "sudo apt install raspi-utils, and add the user to the group video"}
+		return nil, &Unavailable{
+			Reason: "neither /dev/vcio nor the vcgencmd command answers",
+			Mend:   "sudo apt install raspi-utils, and add the user to the group video",
+		}
 	}
 	meter, err := p.open(via)
 	if err != nil {
@@ -169,10 +170,6 @@ func (p *PMIC) Describe() Description { return p.what }
 // Close gives the mailbox back.
 func (p *PMIC) Close() error { return p.close() }
 
-// InputVolts is the voltage at the board's 5 V input at the last reading, NaN
-// where the firmware does not tell it.
-func (p *PMIC) InputVolts() float64 { return p.input }
-
 // Read writes the rails' raw powers; the fit is the total's.
 func (p *PMIC) Read(dst []Value) error {
 	if len(dst) != len(p.what.Rails) {
@@ -185,11 +182,7 @@ func (p *PMIC) Read(dst []Value) error {
 	for i := range dst {
 		dst[i] = missing
 	}
-	p.input = math.NaN()
 	for _, c := range channels {
-		if c.Rail == "EXT5V" {
-			p.input = c.Volts
-		}
 		if i, ok := p.index[c.Rail]; ok && !math.IsNaN(c.Amps) && !math.IsNaN(c.Volts) {
 			dst[i] = Value{Watts: c.Volts * c.Amps, Joules: math.NaN(), Volts: c.Volts, Amps: c.Amps}
 		}

@@ -42,14 +42,6 @@ func (p *paced) Read(dst []Value) error {
 	return nil
 }
 
-// InputVolts is that of the meter within; see PMIC.
-func (p *paced) InputVolts() float64 {
-	if m, ok := p.Meter.(interface{ InputVolts() float64 }); ok {
-		return m.InputVolts()
-	}
-	return missing.Volts
-}
-
 // Warnings are those of the meter within.
 func (p *paced) Warnings() []string {
 	if m, ok := p.Meter.(warner); ok {

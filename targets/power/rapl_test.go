@@ -53,8 +53,10 @@ func TestRAPLSumsPackagesOnlyAndSurvivesWrap(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Rail{
-		{Name: "package-0", InTotal: true, Counter: true}, {Name: "dram-0", Counter: true},
-		{Name: "package-1", InTotal: true, Counter: true}, {Name: "psys", Counter: true},
+		{Name: "package-0", InTotal: true, Counter: true},
+		{Name: "dram-0", Counter: true},
+		{Name: "package-1", InTotal: true, Counter: true},
+		{Name: "psys", Counter: true},
 	}
 	if diff := cmp.Diff(want, r.Describe().Rails); diff != "" {
 		t.Fatalf("rails (-want +got):\n%s", diff)

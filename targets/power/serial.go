@@ -90,11 +90,15 @@ func ReadSerial(port io.ReadCloser, c SerialConfig) (Meter, error) {
 	case s.err != nil:
 		return fail(fmt.Errorf("opening serial meter: %w", s.err))
 	case s.sum.rows < serialRows && s.header.columns == 0:
-		return fail(&Unavailable{Reason: fmt.Sprintf("the serial meter %s sent no header within %v", c.Port, c.Wait),
-			Mend: `make it send one ("t_us,V,A"), or name the columns in the inventory; check the baud rate`})
+		return fail(&Unavailable{
+			Reason: fmt.Sprintf("the serial meter %s sent no header within %v", c.Port, c.Wait),
+			Mend:   `make it send one ("t_us,V,A"), or name the columns in the inventory; check the baud rate`,
+		})
 	case s.sum.rows < serialRows:
-		return fail(&Unavailable{Reason: fmt.Sprintf("the serial meter %s sent %d rows within %v", c.Port, s.sum.rows, c.Wait),
-			Mend: "check the baud rate and the columns: " + s.header.text})
+		return fail(&Unavailable{
+			Reason: fmt.Sprintf("the serial meter %s sent %d rows within %v", c.Port, s.sum.rows, c.Wait),
+			Mend:   "check the baud rate and the columns: " + s.header.text,
+		})
 	}
 	if err := s.describe(c); err != nil {
 		return fail(err)

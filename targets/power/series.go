@@ -86,10 +86,15 @@ func (s *Series) span(from, to time.Duration) (lo, hi int, err error) {
 // value is a rail's in one reading.
 func (s *Series) value(reading, rail int) Value { return s.values[reading*len(s.desc.Rails)+rail] }
 
-// fresh says whether a value is one of its own: a stale one repeats another, and
-// what is no number was not read.
-func fresh(v Value) bool {
-	x := v.Watts + v.Joules
+// fresh says whether a rail's value in one reading is one of its own: a stale one
+// repeats another, and what is no number was not read. Of the two quantities a
+// meter tells the one that the rail is read by; the other may be no number.
+func (s *Series) fresh(reading, rail int) bool {
+	v := s.value(reading, rail)
+	x := v.Watts
+	if s.desc.Rails[rail].Counter {
+		x = v.Joules
+	}
 	return v.Flags&(Stale|Missing) == 0 && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
@@ -129,16 +134,16 @@ func (s *Series) points(rail int, from, to time.Duration) []point {
 	first, _ := slices.BinarySearch(s.at, from+age)
 	for n := 0; first > 0 && n < around; {
 		first--
-		if fresh(s.value(first, rail)) {
+		if s.fresh(first, rail) {
 			n++
 		}
 	}
 	var out []point
 	for i, beyond := first, 0; i < len(s.at) && beyond < around; i++ {
-		v := s.value(i, rail)
-		if !fresh(v) {
+		if !s.fresh(i, rail) {
 			continue
 		}
+		v := s.value(i, rail)
 		p := point{x: (s.at[i] - age - from).Seconds(), y: v.Watts}
 		if s.desc.Rails[rail].Counter {
 			p.y = v.Joules

@@ -162,3 +162,25 @@ func TestSeriesRefuses(t *testing.T) {
 		t.Error("a reading without its rail was accepted")
 	}
 }
+
+// Drivers tell a quantity that their sensor does not have as no number. Taken for
+// a reading that failed, it would cost every energy of such boards.
+func TestAQuantityThatASensorLacksIsNoFailure(t *testing.T) {
+	d := Description{Source: "both", Total: Total{Gain: 1}, Rails: []Rail{{Name: "in", InTotal: true}, {Name: "count", Counter: true}}}
+	nan := math.NaN()
+	var at []float64
+	var values [][]Value
+	for i := range 11 {
+		at = append(at, float64(100*i))
+		values = append(values, []Value{
+			{Watts: 3, Joules: nan, Volts: nan, Amps: nan}, {Joules: float64(i), Watts: nan, Volts: nan, Amps: nan},
+		})
+	}
+	w, err := series(t, d, 100*time.Millisecond, at, values).Window(0, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Fresh != 11 || w.Gaps != 0 || math.Abs(w.TotalJ-3) > 1e-9 || math.Abs(w.Rails[1].EnergyJ-10) > 1e-9 {
+		t.Errorf("got %+v, want 11 readings, 3 J in all, and 10 J counted beside", w)
+	}
+}

@@ -106,8 +106,10 @@ func (b *battery) open() error {
 	}
 	switch {
 	case v.Watts == 0:
-		return &Unavailable{Reason: "battery " + b.name + " is discharging at 0 A: it is not what feeds this board",
-			Mend: "boards that run from a 12 V supply show meaningless gauges: use an external meter"}
+		return &Unavailable{
+			Reason: "battery " + b.name + " is discharging at 0 A: it is not what feeds this board",
+			Mend:   "boards that run from a 12 V supply show meaningless gauges: use an external meter",
+		}
 	case !b.power && (v.Volts < 1 || v.Volts > 100):
 		return &Unavailable{Reason: fmt.Sprintf("battery %s says %g V", b.name, v.Volts)}
 	}

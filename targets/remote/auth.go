@@ -18,9 +18,6 @@ import (
 // maxKeyFile bounds a private key in bytes.
 const maxKeyFile = 64 << 10
 
-// agentLimit bounds how long an agent may take to list its keys.
-const agentLimit = 5 * time.Second
-
 // keyring collects the keys to offer to one host, in order, and what could not
 // be offered.
 type keyring struct {
@@ -41,7 +38,7 @@ func (k *keyring) Close() {
 // files that ssh tries by default. A named file that cannot be read is an error.
 func keys(h hop, o Options) (*keyring, error) {
 	k := &keyring{}
-	held := k.agent(h)
+	held := k.agent(h, o.Timeout)
 	for _, f := range h.identities {
 		if err := k.file(f, held, true); err != nil {
 			k.Close()
@@ -62,8 +59,8 @@ func keys(h hop, o Options) (*keyring, error) {
 	return k, nil
 }
 
-// agent returns the keys that the agent holds.
-func (k *keyring) agent(h hop) []ssh.Signer {
+// agent returns the keys that the agent lists within limit.
+func (k *keyring) agent(h hop, limit time.Duration) []ssh.Signer {
 	if h.agent == "" {
 		return nil
 	}
@@ -73,7 +70,7 @@ func (k *keyring) agent(h hop) []ssh.Signer {
 		return nil
 	}
 	// A forwarded agent whose link is gone takes the question and never answers.
-	conn.SetDeadline(time.Now().Add(agentLimit)) //nolint:errcheck // a socket that takes none fails below
+	conn.SetDeadline(time.Now().Add(limit)) //nolint:errcheck // a socket that takes none fails below
 	signers, err := agent.NewClient(conn).Signers()
 	conn.SetDeadline(time.Time{}) //nolint:errcheck // signing may wait for a person
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/seed-c6f48606/harness/runners/wire"
 	"github.com/seed-c6f48606/harness/targets"
 )
 
@@ -112,8 +113,11 @@ func enter(ctx context.Context, via *ssh.Client, h hop, name string, check keyCh
 	}
 	conn.Close()
 	var key *HostKeyError
+	var told *wire.Error
 	switch {
-	case errors.As(err, &key), errors.Is(err, errSeen):
+	case errors.As(err, &key) && errors.As(err, &told):
+		return nil, told // without the library's words around it
+	case errors.Is(err, errSeen):
 		return nil, err
 	case limit.Err() != nil:
 		return nil, unreached(ctx, limit, name, address, o.Timeout, err)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"debug/buildinfo"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,5 +111,43 @@ func TestNoRunner(t *testing.T) {
 	wantError(t, err, "there is no runner for linux/arm64")
 	if strings.Contains(err.Error(), "panic") {
 		t.Error(err)
+	}
+}
+
+// TestReleased: who installed the program by go install has no source around it; the
+// runner then comes from the module at the program's own version, and is kept.
+func TestReleased(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the stand-in of the go command is a shell script")
+	}
+	dir := t.TempDir()
+	// The smallest file that is a program for arm64: a header alone.
+	header := make([]byte, 64)
+	copy(header, "\x7fELF\x02\x01\x01")
+	header[16], header[18], header[20], header[52], header[54], header[58] = 2, 0xb7, 1, 64, 56, 64
+	program, log, fake := filepath.Join(dir, "program"), filepath.Join(dir, "log"), filepath.Join(dir, "go")
+	script := "#!/bin/sh\necho \"$GOOS $GOARCH $CGO_ENABLED $*\" >> '" + log + "'\nif [ \"$1\" = build ]; then cp '" + program + "' \"$3\"; fi\n"
+	if err := errors.Join(os.WriteFile(program, header, 0o600), os.WriteFile(fake, []byte(script), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	f := &Finder{Cache: dir, Go: fake}
+	to := filepath.Join(dir, "runner-linux-arm64-v1.2.3")
+	for range 2 {
+		if got, err := f.released(t.Context(), to, "linux", "arm64", "v1.2.3"); err != nil || got != to {
+			t.Fatalf("got %s, %v", got, err)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(string(mustRead(t, log))), "\n")
+	if len(lines) != 2 || !strings.HasSuffix(lines[0], "get "+runnerPackage+"@v1.2.3") ||
+		!strings.HasPrefix(lines[1], "linux arm64 0 build -o ") || !strings.Contains(lines[1], "-X "+releaseSymbol+"=v1.2.3 "+runnerPackage) {
+		t.Errorf("the go command was called as\n%s", strings.Join(lines, "\n"))
+	}
+	// A cached file for another processor is built anew.
+	header[18] = 0x3e
+	if err := os.WriteFile(to, header, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.released(t.Context(), to, "linux", "arm64", "v1.2.3"); err != nil || checkRunner(to, "arm64") != nil {
+		t.Errorf("a damaged runner stays: %v", err)
 	}
 }
