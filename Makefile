@@ -11,7 +11,7 @@ ARCH_PKG := ./kernels/... ./runners/engine/... ./runners/model/... ./runners/tok
 
 export CGO_ENABLED = 0
 
-.PHONY: build test lint vet-cross test-noasm test-race test-arm64 arm64-quality fuzz browser bench bench-rivals e2e e2e-boards generate golden builtin-model clinc150-model
+.PHONY: build test lint vet-cross test-noasm test-race test-arm64 arm64-quality fuzz browser bench bench-rivals e2e e2e-boards e2e-faults generate golden builtin-model clinc150-model
 
 build: ## harness and runner into bin/
 	$(GO) build -trimpath -o bin/harness ./harness
@@ -62,7 +62,10 @@ e2e: ## random kills of controller and runner while a sweep runs (KILLS=50 for t
 	KILLS=$(KILLS) $(GO) test -tags e2e -run Kill -timeout 40m ./harness/...
 
 e2e-boards: ## five virtual boards over SSH in one sweep; store and report in OUT (default a folder that is printed)
-	OUT=$(OUT) $(GO) test -tags e2e -run 'TestBoards$$' -count=1 -v -timeout 15m ./harness
+	OUT=$(abspath $(OUT)) $(GO) test -tags e2e -run 'TestBoards$$' -count=1 -v -timeout 15m ./harness
+
+e2e-faults: ## every fault of a virtual board in every phase of a trial; stores and table in OUT (UPDATE=1: docs/boards-faults.md too)
+	OUT=$(OUT) $(GO) test -tags e2e -run 'TestFaultMatrix$$' -count=1 -parallel 3 -timeout 20m ./harness $(if $(UPDATE),-update)
 
 generate: ## committed generated assembly
 	$(GO) generate ./kernels/...

@@ -24,6 +24,7 @@ import (
 	"github.com/seed-c6f48606/harness/datasets/builtin"
 	"github.com/seed-c6f48606/harness/harness/store"
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets/virtual"
 )
 
 // TestKill kills controllers and runners of sweeps at random moments and resumes
@@ -44,19 +45,57 @@ func TestKill(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
 	train, test := writeSample(t, dir)
-	done := 0
-	count := map[string]int{}
-	for n := 0; done < kills; n++ {
-		s := &sitting{t: t, dir: dir, store: filepath.Join(dir, fmt.Sprintf("run%d.db", n)), rng: rng}
-		s.begin = []string{
-			"sweep", "--dataset", "csv:" + train, "--test-file", test, "--bits", "16,8", "--batch", "1,4", "--threshold", "0,.5",
-			"--repeats", "3", "--retries", strconv.Itoa(killRetries), "--window", "60ms", "--warmup-limit", "300ms", "--energy=false",
-			"--store", s.store, "--report", filepath.Join(dir, "report.html"),
+	sit := sitting{t: t, dir: dir, rng: rng, runners: children, within: 6 * time.Second}
+	count := sit.all(kills, 2*2*2*3, "--dataset", "csv:"+train, "--test-file", test, "--bits", "16,8", "--batch", "1,4", "--threshold", "0,.5",
+		"--repeats", "3", "--window", "60ms", "--warmup-limit", "300ms")
+	t.Logf("seed %d: kills: %v", seed, count)
+}
+
+// TestKillWithABoard is TestKill where the runner is on a virtual board, which
+// ends with its controller; a third as many kills, since each costs a board's start
+// and an emulated trial.
+func TestKillWithABoard(t *testing.T) {
+	kills := 10
+	if v, err := strconv.Atoi(os.Getenv("KILLS")); err == nil {
+		kills = v
+	}
+	dir := t.TempDir()
+	train, test := writeSample(t, dir)
+	inventory := filepath.Join(dir, "targets.yaml")
+	if err := os.WriteFile(inventory, []byte("targets: [{name: toy, virtual: {kind: orin-nano}}]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if cache, err := os.UserCacheDir(); err == nil { // or it is fetched into the sitting's own
+		if shell := filepath.Join(cache, "harness", "virtual", "busybox-arm64"); os.Getenv(virtual.Shell) == "" && exists(shell) {
+			t.Setenv(virtual.Shell, shell)
 		}
+	}
+	sit := sitting{t: t, dir: dir, rng: rand.New(rand.NewPCG(1, 0)), runners: emulated, within: 12 * time.Second}
+	sit.also = []string{"--targets", inventory}
+	count := sit.all(max(1, kills/3), 2*2, "--target", "toy", "--dataset", "csv:"+train, "--test-file", test, "--bits", "8,4", "--threads", "1",
+		"--repeats", "2", "--window", "60ms", "--warmup-limit", "1s")
+	t.Logf("kills: %v", count)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// all lets sweeps run over their sittings until so many kills met a live process,
+// and counts them by who was killed.
+func (s sitting) all(kills, slots int, plan ...string) map[string]int {
+	count := map[string]int{}
+	done := 0
+	for n := 0; done < kills; n++ {
+		s := s // a run of its own
+		s.store = filepath.Join(s.dir, fmt.Sprintf("run%d.db", n))
+		s.also = append(slices.Clone(s.also), "--store", s.store, "--report", filepath.Join(s.dir, "report.html"))
+		s.begin = slices.Concat([]string{"sweep", "--retries", strconv.Itoa(killRetries), "--energy=false"}, plan, s.also)
 		for finished := false; !finished; {
 			who := ""
 			if done < kills {
-				who = []string{"controller", "runner", "both"}[rng.IntN(3)]
+				who = []string{"controller", "runner", "both"}[s.rng.IntN(3)]
 			}
 			var hit bool
 			finished, hit = s.sit(who)
@@ -65,9 +104,9 @@ func TestKill(t *testing.T) {
 				count[who]++
 			}
 		}
-		s.check(2 * 2 * 2 * 3)
+		s.check(slots)
 	}
-	t.Logf("seed %d: %d kills: %v", seed, done, count)
+	return count
 }
 
 // killRetries are the further attempts of a trial that was not valid.
@@ -105,7 +144,10 @@ type sitting struct {
 	t          *testing.T
 	dir, store string
 	begin      []string
+	also       []string // flags of a resumed sweep
 	rng        *rand.Rand
+	within     time.Duration       // a kill comes so soon
+	runners    func(pid int) []int // of a controller
 	known      map[int64]store.Trial // every trial that was ever seen in the store
 }
 
@@ -114,7 +156,7 @@ type sitting struct {
 func (s *sitting) sit(who string) (finished, hit bool) {
 	args := s.begin
 	if s.hasRun() {
-		args = []string{"sweep", "--resume", "last", "--store", s.store, "--report", filepath.Join(s.dir, "report.html")}
+		args = append([]string{"sweep", "--resume", "last"}, s.also...)
 	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asHarness+"=1", "XDG_CACHE_HOME="+filepath.Join(s.dir, "cache"))
@@ -130,9 +172,9 @@ func (s *sitting) sit(who string) (finished, hit bool) {
 		select {
 		case err := <-ended:
 			return s.ended(err, out.String()), false
-		case <-time.After(time.Duration(s.rng.Int64N(int64(6 * time.Second)))):
+		case <-time.After(time.Duration(s.rng.Int64N(int64(s.within)))):
 		}
-		runners := children(pid)
+		runners := s.runners(pid)
 		switch who {
 		case "controller":
 			hit = syscall.Kill(pid, syscall.SIGKILL) == nil
@@ -289,6 +331,20 @@ func children(pid int) []int {
 		if err == nil && len(f) > 1 && f[1] == strconv.Itoa(pid) {
 			out = append(out, id)
 		}
+	}
+	return out
+}
+
+// emulated are the runners on virtual boards of the process pid: emulators below it
+// that serve.
+func emulated(pid int) []int {
+	var out []int
+	for _, child := range children(pid) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", child))
+		if argv := strings.Split(string(text), "\x00"); err == nil && strings.HasPrefix(filepath.Base(argv[0]), "qemu-") && slices.Contains(argv, "serve") {
+			out = append(out, child)
+		}
+		out = append(out, emulated(child)...)
 	}
 	return out
 }
