@@ -23,6 +23,7 @@ test: ## every unit test
 lint: ## formatting, vet, staticcheck
 	@out=$$($(GO) run $(GOFUMPT) -l $$(git ls-files "*.go")); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet $(PKG)
+	$(GO) vet -tags e2e,browser $(PKG)
 	$(GO) run $(STATICCHECK) $(PKG)
 
 vet-cross: ## every platform that a board or a laptop may have

@@ -195,6 +195,9 @@ func checkLabels(t *testing.T, path string, cells int) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+		if row.Value == nil {
+			continue // a metric that nobody measured needs no label
+		}
 		energy := row.Metric == "energy_j" || row.Metric == "power_w" || row.Metric == "tops_per_w"
 		time := strings.HasPrefix(row.Metric, "latency_ms") || row.Metric == "throughput_per_s"
 		if energy && !slices.Contains(row.Warnings, stat.Simulated) {
@@ -203,7 +206,7 @@ func checkLabels(t *testing.T, path string, cells int) {
 		if time && !slices.Contains(row.Warnings, stat.Emulated) {
 			t.Errorf("%s of %s is not labelled %s", row.Metric, row.Cell, stat.Emulated)
 		}
-		if row.Value != nil && *row.Value > 0 {
+		if *row.Value > 0 {
 			has[row.Metric]++
 		}
 	}

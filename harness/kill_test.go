@@ -70,7 +70,7 @@ func TestKillWithABoard(t *testing.T) {
 			t.Setenv(virtual.Shell, shell)
 		}
 	}
-	sit := sitting{t: t, dir: dir, rng: rand.New(rand.NewPCG(1, 0)), runners: emulated, within: 12 * time.Second}
+	sit := sitting{t: t, dir: dir, rng: rand.New(rand.NewPCG(1, 0)), runners: boardRunners, within: 12 * time.Second}
 	sit.also = []string{"--targets", inventory}
 	count := sit.all(max(1, kills/3), 2*2, "--target", "toy", "--dataset", "csv:"+train, "--test-file", test, "--bits", "8,4", "--threads", "1",
 		"--repeats", "2", "--window", "60ms", "--warmup-limit", "1s")
@@ -146,8 +146,8 @@ type sitting struct {
 	begin      []string
 	also       []string // flags of a resumed sweep
 	rng        *rand.Rand
-	within     time.Duration       // a kill comes so soon
-	runners    func(pid int) []int // of a controller
+	within     time.Duration         // a kill comes so soon
+	runners    func(pid int) []int   // of a controller
 	known      map[int64]store.Trial // every trial that was ever seen in the store
 }
 
@@ -335,16 +335,16 @@ func children(pid int) []int {
 	return out
 }
 
-// emulated are the runners on virtual boards of the process pid: emulators below it
+// boardRunners are the runners on virtual boards of the process pid: emulators below it
 // that serve.
-func emulated(pid int) []int {
+func boardRunners(pid int) []int {
 	var out []int
 	for _, child := range children(pid) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", child))
 		if argv := strings.Split(string(text), "\x00"); err == nil && strings.HasPrefix(filepath.Base(argv[0]), "qemu-") && slices.Contains(argv, "serve") {
 			out = append(out, child)
 		}
-		out = append(out, emulated(child)...)
+		out = append(out, boardRunners(child)...)
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +16,7 @@ import (
 
 // bench is a supply that meters 2 W, and 6 W while the board works.
 type bench struct {
-	busy bool
-	gone bool
+	busy, gone atomic.Bool
 }
 
 func (b *bench) Describe() power.Description {
@@ -29,11 +29,11 @@ func (b *bench) Describe() power.Description {
 func (b *bench) Close() error { return nil }
 
 func (b *bench) Read(dst []power.Value) error {
-	if b.gone {
+	if b.gone.Load() {
 		return errors.New("no answer")
 	}
 	dst[0] = power.Value{Watts: 2, Volts: 5, Amps: 0.4}
-	if b.busy {
+	if b.busy.Load() {
 		dst[0] = power.Value{Watts: 6, Volts: 5, Amps: 1.2}
 	}
 	return nil
@@ -67,7 +67,7 @@ func TestEnergyFromOutside(t *testing.T) {
 				}
 				res := wire.MeasureResult{Verdict: wire.Valid, EnergyReason: "the board has no sensor"}
 				phase := func(busy bool, d time.Duration) wire.Span {
-					b.busy = busy
+					b.busy.Store(busy)
 					from := board()
 					time.Sleep(d)
 					return wire.Span{From: from, To: board()}
@@ -75,7 +75,7 @@ func TestEnergyFromOutside(t *testing.T) {
 				res.Idle = append(res.Idle, phase(false, 2*time.Second))
 				res.Work = phase(true, 4*time.Second)
 				res.Idle = append(res.Idle, phase(false, 2*time.Second))
-				b.gone = c.gone
+				b.gone.Store(c.gone)
 				if c.set {
 					ahead += time.Second
 				}

@@ -2,6 +2,7 @@ package power_test
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,13 +36,13 @@ func throughDriver(t *testing.T, chip string, r *rand.Rand) (gross, net int) {
 	const volts, idleW, lowW, highW = 5.1, 2.0, 3.0, 9.0
 	draw := func(limit float64) float64 { return limit * (2*r.Float64() - 1) }
 	start := time.Now()
-	var from, to time.Duration // of the work
+	var from, to atomic.Int64 // of the work, ns; 0 = not yet
 	turn := 300*time.Millisecond + time.Duration(r.Int64N(int64(600*time.Millisecond)))
 	load := func(at time.Duration) (float64, float64) {
 		switch {
-		case from == 0 || at < from || to > 0 && at >= to:
+		case from.Load() == 0 || at.Nanoseconds() < from.Load() || to.Load() > 0 && at.Nanoseconds() >= to.Load():
 			return volts, idleW / volts
-		case (at-from)/turn%2 == 0:
+		case (at.Nanoseconds()-from.Load())/turn.Nanoseconds()%2 == 0:
 			return volts, highW / volts
 		}
 		return volts, lowW / volts
@@ -74,15 +75,15 @@ func throughDriver(t *testing.T, chip string, r *rand.Rand) (gross, net int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	window := func(length time.Duration, begin, end *time.Duration) func() power.Window {
+	window := func(length time.Duration, begin, end *atomic.Int64) func() power.Window {
 		began := time.Now()
 		if begin != nil {
-			*begin = began.Sub(start)
+			begin.Store(began.Sub(start).Nanoseconds())
 		}
 		time.Sleep(length)
 		ended := time.Now()
 		if end != nil {
-			*end = ended.Sub(start)
+			end.Store(ended.Sub(start).Nanoseconds())
 		}
 		return func() power.Window {
 			w, err := s.Window(began, ended)
@@ -111,13 +112,14 @@ func throughDriver(t *testing.T, chip string, r *rand.Rand) (gross, net int) {
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	high := (to - from) / (2 * turn) * turn
-	high += min(turn, (to-from)%(2*turn))
-	truth := highW*high.Seconds() + lowW*(to-from-high).Seconds()
+	worked := time.Duration(to.Load() - from.Load())
+	high := worked / (2 * turn) * turn
+	high += min(turn, worked%(2*turn))
+	truth := highW*high.Seconds() + lowW*(worked-high).Seconds()
 	if got.Gross.Lo <= truth && truth <= got.Gross.Hi {
 		gross = 1
 	}
-	if truth -= idleW * (to - from).Seconds(); got.Net.Lo <= truth && truth <= got.Net.Hi {
+	if truth -= idleW * worked.Seconds(); got.Net.Lo <= truth && truth <= got.Net.Hi {
 		net = 1
 	}
 	if testing.Verbose() {
