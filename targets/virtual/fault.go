@@ -23,8 +23,15 @@ const (
 // faultKinds are the faults with how long each lasts by default: 0 = it happens
 // at once and is over, forever = until the board stops.
 var faultKinds = []faultKind{
-	{Throttle, 10 * time.Second}, {LinkDown, 5 * time.Second}, {Undervolt, 2 * time.Second}, {Gap, 2 * time.Second},
-	{Reboot, 3 * time.Second}, {NoSpace, forever}, {OutOfMem, 0}, {HostKey, 0}, {ClockJump, time.Hour},
+	{Throttle, 10 * time.Second},
+	{LinkDown, 5 * time.Second},
+	{Undervolt, 2 * time.Second},
+	{Gap, 2 * time.Second},
+	{Reboot, 3 * time.Second},
+	{NoSpace, forever},
+	{OutOfMem, 0},
+	{HostKey, 0},
+	{ClockJump, time.Hour},
 }
 
 type faultKind struct {
