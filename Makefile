@@ -60,7 +60,7 @@ bench-rivals: build ## ours beside llama.cpp on the same files; needs npm and th
 
 e2e: ## random kills of controller and runner while a sweep runs (KILLS=50 for the long version); a noisy neighbour
 	$(GO) test -tags e2e -run NoisyNeighbour ./kernels
-	KILLS=$(KILLS) $(GO) test -tags e2e -run Kill -timeout 40m ./harness/...
+	KILLS=$(KILLS) $(GO) test -tags e2e -run 'Kill$$' -timeout 40m ./harness/...
 
 e2e-boards: ## five virtual boards over SSH in one sweep; store and report in OUT (default a folder that is printed)
 	OUT=$(abspath $(OUT)) $(GO) test -tags e2e -run 'TestBoards$$' -count=1 -v -timeout 15m ./harness

@@ -95,7 +95,7 @@ func (s sitting) all(kills, slots int, plan ...string) map[string]int {
 		for finished := false; !finished; {
 			who := ""
 			if done < kills {
-				who = []string{"controller", "runner", "both"}[s.rng.IntN(3)]
+				who = []string{"controller", "runner", "both"}[done%3]
 			}
 			var hit bool
 			finished, hit = s.sit(who)

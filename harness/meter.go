@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/targets"
@@ -19,7 +20,7 @@ func openMeter(ctx context.Context, t targets.Target) (power.Meter, error) {
 	case "serial":
 		return power.OpenSerial(power.SerialConfig{Port: m.Device, Baud: m.Baud, Scope: m.Scope, TotalRails: t.Total})
 	case "i2c":
-		return power.OpenI2C(i2cOf(m))
+		return openI2C(i2cOf(m))
 	}
 	return nil, fmt.Errorf("meter of kind %q: use tasmota, shelly, serial or i2c", m.Kind)
 }
@@ -30,6 +31,17 @@ func i2cOf(m *targets.Meter) power.I2C {
 		Bus: m.Bus, Address: uint16(m.Address), Chip: m.Chip, Scope: m.Scope,
 		Rails: []power.I2CRail{{Name: "input", ShuntUOhm: float64(m.ShuntUOhm)}},
 	}
+}
+
+// meterPeriod is what a reading at this machine averages over. A machine with other
+// work may not get to its sensor for a tenth of a second and more; a chip that
+// averages without dead time loses nothing meanwhile.
+const meterPeriod = 100 * time.Millisecond
+
+// openI2C opens a sensor at this machine for trials.
+func openI2C(c power.I2C) (power.Meter, error) {
+	c.Period = meterPeriod
+	return power.OpenI2C(c)
 }
 
 // metered is a target with a meter of the inventory.
@@ -56,5 +68,5 @@ func (n neighbour) Meter(context.Context) (power.Meter, error) {
 	if n.board.Sensor == nil {
 		return nil, nil
 	}
-	return power.OpenI2C(n.board.Sensor.I2C)
+	return openI2C(n.board.Sensor.I2C)
 }

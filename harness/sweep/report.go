@@ -119,6 +119,9 @@ func (r *Record) Warnings() []string {
 	if n, all := r.ValidTrials(), len(r.Trials); n < all {
 		out = append(out, fmt.Sprintf("%d of %d trials are not valid and enter no figure", all-n, all))
 	}
+	if names := r.virtual(); len(names) > 0 {
+		out = append(out, strings.Join(names, ", ")+": no hardware but a virtual board; times are an emulator's and say nothing of the board's own, energy is a model's")
+	}
 	reasons := map[string]bool{}
 	for _, target := range r.Plan.Targets {
 		for _, t := range r.trialsOn(target) {
@@ -147,6 +150,11 @@ func (r *Record) Warnings() []string {
 		}
 	}
 	return out
+}
+
+// virtual are the targets that are virtual boards.
+func (r *Record) virtual() []string {
+	return slices.DeleteFunc(slices.Clone(r.Plan.Targets), func(target string) bool { return r.EnvironmentOf(target).Virtual != virtualBoard })
 }
 
 func (r *Record) notes() []string {

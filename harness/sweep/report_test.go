@@ -24,6 +24,9 @@ func TestWarningsOfTheRun(t *testing.T) {
 		"nothing to warn of": {[]wire.MeasureResult{timed(1), timed(1)}, func(*Record) {}, nil},
 		"invalid trials":     {[]wire.MeasureResult{timed(1), contended, contended}, func(*Record) {}, []string{"2 of 3 trials are not valid and enter no figure"}},
 		"energy, said once":  {[]wire.MeasureResult{noEnergy, noEnergy}, func(*Record) {}, []string{"energy is unavailable: no sensor"}},
+		"a virtual board": {[]wire.MeasureResult{with(timed(1), func(m *wire.MeasureResult) { m.Env = wire.Environment{OS: "linux", Virtual: virtualBoard} })}, func(*Record) {}, []string{
+			"local: no hardware but a virtual board; times are an emulator's and say nothing of the board's own, energy is a model's",
+		}},
 		"interrupted": {[]wire.MeasureResult{timed(1)}, func(r *Record) {
 			r.Run.State, r.Run.Detail = store.Interrupted, "stopped by the user"
 		}, []string{"the run is not complete (interrupted): stopped by the user"}},

@@ -240,7 +240,8 @@ func TestEveryTargetHasItsOwnPictures(t *testing.T) {
 		"macro-F1 against energy / J, pi5", "macro-F1 against energy / J (emulated, simulated), nano@home",
 		"macro-F1 against latency p50 / ms (emulated), nano@home", `<option>nano@home</option>`, `data-target="pi5"`,
 		"Raspberry Pi 5 &lt;b&gt;", "hwmon-ina3221, module, simulated", "16-bit, batch 1 on pi5",
-		`href="#cell-c00%40pi5"`, `id="cell-c00@pi5"`, `<td class="throttled">1</td>`,
+		`href="#cell-c00%40pi5"`, `id="cell-c00@pi5"`, `<td class="throttled">1</td>`, "<h3>Least energy within 1 point of F1</h3>",
+		"<dt>energy / J</dt><dd>17.00 [1.000, 20.00] emulated, simulated</dd>",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the report lacks %q", want)
@@ -251,6 +252,9 @@ func TestEveryTargetHasItsOwnPictures(t *testing.T) {
 	}
 	if strings.Contains(html, "asleep") {
 		t.Error("a target without a cell is shown as if it had been measured")
+	}
+	if one := render(t, sample()); strings.Contains(one, "<dt>energy / J</dt>") {
+		t.Error("a board without a sensor has a line for its energy")
 	}
 	if one := render(t, sample()); strings.Contains(one, `id="filter"`) || strings.Contains(one, `id="targets"`) {
 		t.Error("a report of one target has a choice of targets")

@@ -271,6 +271,13 @@ func (g *group) headlines() {
 	}
 	pick("Fastest within 1 point of F1", "latency_ms_p50", "lowest p50 latency at the reference's batch with macro-F1 ≥ reference − 0.01", true)
 	pick("Smallest within 1 point of F1", "model_bytes", "fewest bytes with macro-F1 ≥ reference − 0.01", true)
+	pick("Least energy within 1 point of F1", "energy_j", "least energy at the reference's batch with macro-F1 ≥ reference − 0.01", true)
+}
+
+// Has says whether a metric of the cell was measured.
+func (c *cell) Has(metric string) bool {
+	r := c.Figures[metric]
+	return r.Available()
 }
 
 // Valid counts the trials that enter the cell's figures.
