@@ -65,9 +65,14 @@ func TestKillWithABoard(t *testing.T) {
 	if err := os.WriteFile(inventory, []byte("targets: [{name: toy, virtual: {kind: orin-nano}}]\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if cache, err := os.UserCacheDir(); err == nil { // or it is fetched into the sitting's own
-		if shell := filepath.Join(cache, "harness", "virtual", "busybox-arm64"); os.Getenv(virtual.Shell) == "" && exists(shell) {
-			t.Setenv(virtual.Shell, shell)
+	// A sitting's own cache has neither the boards' shell nor compiled packages.
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{virtual.Shell: "harness/virtual/busybox-arm64", "GOCACHE": "go-build"} {
+		if path = filepath.Join(cache, path); os.Getenv(name) == "" && exists(path) {
+			t.Setenv(name, path)
 		}
 	}
 	sit := sitting{t: t, dir: dir, rng: rand.New(rand.NewPCG(1, 0)), runners: boardRunners, within: 12 * time.Second}

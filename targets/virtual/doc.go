@@ -16,8 +16,10 @@
 // constants are shortened to seconds (a real heat sink takes minutes), so that a
 // plan can be tried in minutes.
 //
-// What gives the emulation away besides: process lists show the emulator's
-// command lines, and a login ends only when everything that it started has ended.
+// What gives the emulation away besides: the mailbox of a Raspberry Pi's firmware,
+// /dev/vcio, is a socket (the emulator does not pass on a device's calls), process
+// lists show the emulator's command lines, and a login ends only when everything
+// that it started has ended.
 //
 // It needs Linux, OpenSSH's server, proot and qemu-aarch64-static, and fetches
 // Debian's static arm64 busybox once. Namespaces need root; without, a board
