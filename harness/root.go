@@ -17,6 +17,7 @@ import (
 	"github.com/seed-c6f48606/harness/runners/compress"
 	"github.com/seed-c6f48606/harness/runners/train"
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets"
 )
 
 // Exit statuses.
@@ -138,7 +139,7 @@ func flagError(c *cobra.Command, err error) error {
 	if errors.As(err, &unknown) {
 		var names []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
+		if near := targets.Nearest(unknown.GetSpecifiedName(), names); near != "" {
 			return fmt.Errorf("%w; did you mean --%s?", err, near)
 		}
 	}
@@ -148,39 +149,6 @@ func flagError(c *cobra.Command, err error) error {
 		return fmt.Errorf("%s: not a number that this flag takes; see %s --help", text[:i], c.CommandPath())
 	}
 	return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
-}
-
-// nearest returns the name that differs least from a mistyped one, "" when none
-// is close.
-func nearest(typed string, names []string) string {
-	best, least := "", 1+len(typed)/3
-	for _, n := range names {
-		if d := distance(typed, n); d <= least && (best == "" || d < least) {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// distance is the edit distance of two short strings.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // complete gives a flag's values to the shell.

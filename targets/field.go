@@ -49,9 +49,9 @@ func element(t reflect.Type) reflect.Type {
 	return t
 }
 
-// nearest returns the name that differs least from a mistyped one, "" when none
+// Nearest returns the name that differs least from a mistyped one, "" when none
 // is close.
-func nearest(typed string, names []string) string {
+func Nearest(typed string, names []string) string {
 	if len(typed) > 60 {
 		return "" // no name, and the distance takes quadratic time
 	}

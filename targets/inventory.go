@@ -193,7 +193,7 @@ func (v *Inventory) Find(name string) (Target, error) {
 		}
 		names = append(names, t.Name)
 	}
-	switch n := nearest(name, names); {
+	switch n := Nearest(name, names); {
 	case n != "":
 		return Target{}, fmt.Errorf("target %s is not in %s; the nearest: %s", cut(name), v.Path, n)
 	case len(names) == 0:

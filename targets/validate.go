@@ -86,7 +86,7 @@ func checkEnums(prefix string, v reflect.Value) error {
 }
 
 func near(s string, names []string) string {
-	if n := nearest(s, names); n != "" {
+	if n := Nearest(s, names); n != "" {
 		return "; the nearest: " + n
 	}
 	return ""
