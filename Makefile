@@ -58,12 +58,12 @@ bench: ## kernels and engine
 bench-rivals: build ## ours beside llama.cpp on the same files; needs npm and the network (docs/rivals.md)
 	$(GO) run ./.ci/rivals $(RIVAL_FLAGS)
 
-e2e: ## random kills of controller and runner while a sweep runs (KILLS=50 for the long version); a noisy neighbour
+e2e: ## random kills of controller and runner, here and on a virtual board (KILLS=50 for the long version); a noisy neighbour
 	$(GO) test -tags e2e -run NoisyNeighbour ./kernels
-	KILLS=$(KILLS) $(GO) test -tags e2e -run 'Kill$$' -timeout 40m ./harness/...
+	KILLS=$(KILLS) $(GO) test -tags e2e -run 'Kill(WithABoard)?$$' -timeout 40m ./harness/...
 
-e2e-boards: ## five virtual boards over SSH in one sweep; store and report in OUT (default a folder that is printed)
-	OUT=$(abspath $(OUT)) $(GO) test -tags e2e -run 'TestBoards$$' -count=1 -v -timeout 15m ./harness
+e2e-boards: ## five virtual boards over SSH in one sweep, store and report in OUT (default a folder that is printed); runners of every build
+	OUT=$(abspath $(OUT)) $(GO) test -tags e2e -run 'TestBoards$$|TestTheRunnerOfEveryBuild$$' -count=1 -v -timeout 15m ./harness
 
 e2e-faults: ## every fault of a virtual board in every phase of a trial; stores and table in OUT (UPDATE=1: docs/boards-faults.md too)
 	OUT=$(OUT) $(GO) test -tags e2e -run 'TestFaultMatrix$$' -count=1 -parallel 3 -timeout 20m ./harness $(if $(UPDATE),-update)

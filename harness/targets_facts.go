@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-c6f48606/harness/kernels"
+	"github.com/seed-c6f48606/harness/reports/stat"
 	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/targets/board"
 )
@@ -138,12 +139,22 @@ var probeRows = []struct {
 					best = max(best, p.GOPS.Best)
 				}
 			}
-			return fmt.Sprintf("%.0f GOPS on %d", best, c.Threads)
+			return fmt.Sprintf("%s GOPS on %d%s", digits(best), c.Threads, labelled(x))
 		})
 	}},
 	{"memory read", func(x *examination) string {
-		return each(x.Limits, func(c measure.Ceilings) string { return fmt.Sprintf("%.1f GB/s on %d", c.Read.Best, c.Threads) })
+		return each(x.Limits, func(c measure.Ceilings) string {
+			return fmt.Sprintf("%s GB/s on %d%s", digits(c.Read.Best), c.Threads, labelled(x))
+		})
 	}},
+}
+
+// labelled says of what was measured that an emulator was.
+func labelled(x *examination) string {
+	if x.Env.Virtual == board.Emulated {
+		return ", " + stat.Emulated
+	}
+	return ""
 }
 
 // manyLines bounds a cell: a phone has a hundred thermal zones.

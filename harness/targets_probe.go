@@ -49,9 +49,10 @@ func (a *app) probeCommand(inventory *string) *cobra.Command {
 		Use:   "probe NAME...",
 		Short: "What targets are: board, cores, features, memory, clocks, sensors, limits",
 		Long: `Connects to the targets, lets the runner look at each, and prints what they are side by
-side. The local machine is called local. With --measure it also measures what each can do
-at most: int8 arithmetic and memory read, which keeps its processors busy for some seconds.`,
-		Example: "  harness targets probe local\n  harness targets probe pi5 orin --measure",
+side. The local machine is called local. What each can do at most, int8 arithmetic and memory
+read on one core and on all, is measured, which keeps its processors busy for some seconds;
+--measure=false leaves that out.`,
+		Example: "  harness targets probe local\n  harness targets probe pi5 orin --measure=false",
 		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: targetNames(inventory, targets.Local),
 		RunE: func(c *cobra.Command, args []string) error {
 			all, err := a.examine(c, *inventory, args, f)
@@ -63,7 +64,7 @@ at most: int8 arithmetic and memory read, which keeps its processors busy for so
 			return err
 		},
 	}
-	c.Flags().BoolVar(&f.measure, "measure", false, "measure what the targets can do at most")
+	c.Flags().BoolVar(&f.measure, "measure", true, "measure what the targets can do at most, for some seconds on all their processors")
 	f.flags(c)
 	return c
 }
@@ -103,11 +104,15 @@ func (a *app) examine(c *cobra.Command, inventory string, names []string, f exam
 			err = e
 		}
 	}()
+	if f.measure {
+		a.say("measuring what %s can do at most, for some seconds; --measure=false leaves it out", strings.Join(names, ", "))
+	}
 	found, errs := make([]*examination, len(names)), make([]error, len(names))
 	var wait sync.WaitGroup
+	var here sync.Mutex
 	for i, name := range names {
 		wait.Go(func() {
-			if found[i], errs[i] = examineOne(ctx, fl, name, f); errs[i] != nil {
+			if found[i], errs[i] = examineOne(ctx, fl, name, f, &here); errs[i] != nil {
 				errs[i] = fmt.Errorf("examining %s: %w", name, errs[i])
 			}
 		})
@@ -127,7 +132,9 @@ func (a *app) examine(c *cobra.Command, inventory string, names []string, f exam
 }
 
 // examineOne runs runner info on a target; on the local machine it is this program.
-func examineOne(ctx context.Context, fl *fleet, name string, f examineFlags) (*examination, error) {
+// What shares this machine's processors, itself and virtual boards, is examined one
+// after the other.
+func examineOne(ctx context.Context, fl *fleet, name string, f examineFlags, here *sync.Mutex) (*examination, error) {
 	argv := []string{"info", "-o", "json", "--watch", f.watch.String()}
 	if f.measure {
 		argv = append(argv, "--measure")
@@ -135,15 +142,26 @@ func examineOne(ctx context.Context, fl *fleet, name string, f examineFlags) (*e
 	x := &examination{Target: name}
 	var out []byte
 	if name == targets.Local {
+		here.Lock()
+		defer here.Unlock()
 		var stdout, stderr bytes.Buffer
 		if code := command.Run(ctx, argv, strings.NewReader(""), &stdout, &stderr); code != exitDone {
 			return nil, fmt.Errorf("the runner ended with status %d: %s", code, strings.TrimSpace(stderr.String()))
 		}
 		out = stdout.Bytes()
 	} else {
-		t, _, err := fl.locate(ctx, name)
+		t, b, err := fl.locate(ctx, name)
 		if err != nil {
 			return nil, err
+		}
+		if b != nil {
+			here.Lock()
+			defer here.Unlock()
+			release, err := b.Turn(ctx)
+			if err != nil {
+				return nil, err
+			}
+			defer release()
 		}
 		x.want = wantOf(t)
 		if out, err = askRunner(ctx, fl, t, argv); err != nil {

@@ -35,16 +35,19 @@ func look(t *testing.T, command, format string, args ...string) (stdout, stderr 
 
 // Before the first sweep a user asks what the harness sees of a machine.
 func TestProbeOfThisMachine(t *testing.T) {
-	out, _, err := look(t, "probe", "table", "local")
+	out, said, err := look(t, "probe", "table", "local")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"fact", "local", "cores", "memory", "kernel tier", "sensors"} {
+	for _, want := range []string{"fact", "local", "cores", "memory", "kernel tier", "sensors", "int8 at most", " GOPS on 1", "memory read", " GB/s on 1"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	out, _, err = look(t, "probe", "json", "local", "local")
+	if !strings.Contains(said, "measuring what local can do at most, for some seconds; --measure=false leaves it out") {
+		t.Errorf("nobody is told why it takes so long: %q", said)
+	}
+	out, said, err = look(t, "probe", "json", "local", "local", "--measure=false")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +55,17 @@ func TestProbeOfThisMachine(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list) != 2 || list[0].Target != "local" || list[0].Facts.Cores < 1 || list[0].Env.Tier == "" || list[0].Facts.Background == nil {
+	if len(list) != 2 || said != "" || len(list[0].Limits) > 0 {
+		t.Fatalf("two without limits were asked for: %s%s", said, out)
+	}
+	if list[0].Target != "local" || list[0].Facts.Cores < 1 || list[0].Env.Tier == "" || list[0].Facts.Background == nil {
 		t.Errorf("got %s", out)
 	}
 }
 
 // One board that is not there must not hide what the others told.
 func TestAMissingTargetDoesNotHideTheOthers(t *testing.T) {
-	out, _, err := look(t, "probe", "table", "nowhere", "local")
+	out, _, err := look(t, "probe", "table", "nowhere", "local", "--measure=false")
 	if err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("got %v", err)
 	}

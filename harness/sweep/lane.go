@@ -133,6 +133,12 @@ func (l *lane) step(ctx context.Context, at slot) error {
 		l.faults = 0
 		return nil
 	}
+	if h.faults >= maxFaults {
+		l.event(ctx, store.Event{
+			Level: store.Warning, Code: "trial-dropped", Target: l.name,
+			Text: fmt.Sprintf("trial %s repeat %d is left out: %d attempts ended without a result", t.Cell, t.Repeat+1, h.faults),
+		})
+	}
 	if l.faults++; l.faults >= maxFaultsInARow {
 		return l.lost(&wire.Error{Kind: wire.Target, Text: fmt.Sprintf("%d trials in a row ended without a result, the last: %s", l.faults, t.Result.Reason)})
 	}
@@ -150,7 +156,7 @@ func (l *lane) put(ctx context.Context, path string) (string, error) {
 		}
 	})
 	if err != nil {
-		return "", fmt.Errorf("deploying: %w", err)
+		return "", err
 	}
 	l.there[path] = at
 	return at, nil

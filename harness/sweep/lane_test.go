@@ -214,6 +214,33 @@ func TestTargetsMeasureBesideEachOther(t *testing.T) {
 	}
 }
 
+// A trial that can never end must not hold the others up for ever, and its place in
+// the table must not be empty without a word.
+func TestATrialThatNeverEndsIsLeftOut(t *testing.T) {
+	boards, open := boardsOf(t, "pi5")
+	boards["pi5"].script.Measure = map[int][]string{1: {"die"}}
+	r := onBoards(t, open, "pi5")
+	if err := r.measure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := verdicts(t, r); count(got, "pi5", wire.Valid) != 2 || count(got, "pi5", wire.Faulted) != 2 || !r.complete {
+		t.Errorf("complete %v, trials %v", r.complete, got)
+	}
+	events, err := r.store.Events(t.Context(), r.lease.Run())
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, e := range events {
+		if e.Code == "trial-dropped" && strings.Contains(e.Text, "n1-c1@pi5 repeat") && strings.Contains(e.Text, "is left out: 4 attempts ended without a result") {
+			told++
+		}
+	}
+	if told != 2 {
+		t.Errorf("%d of 2 trials are said to be left out: %+v", told, events)
+	}
+}
+
 // A board that drops its link, sleeps or has a full disk costs the trial that it
 // hit and no other, here or elsewhere.
 func TestFaultsOfATargetAreRedone(t *testing.T) {
@@ -228,7 +255,7 @@ func TestFaultsOfATargetAreRedone(t *testing.T) {
 		"link drops twice": {
 			func(b *stand) { b.cut = []int{2, 5} }, 2, "talking to the runner", 3,
 		},
-		"disk full":   {func(b *stand) { b.full = 6 }, 1, "deploying: no space left on device", 1},
+		"disk full":   {func(b *stand) { b.full = 6 }, 1, "no space left on device", 1},
 		"runner dies": {func(b *stand) { b.script.Measure = map[int][]string{1: {"die", "valid"}} }, 1, "out of memory", 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,13 +1,6 @@
 package sweep
 
-import (
-	"context"
-	"fmt"
-	"time"
-
-	"github.com/seed-c6f48606/harness/harness/store"
-	"github.com/seed-c6f48606/harness/runners/wire"
-)
+import "context"
 
 // unbegun is the error of a trial for which the target could not be made ready: its
 // files did not get there, or no runner started.
@@ -49,39 +42,26 @@ func (l *lane) clean(ctx context.Context) (gone bool, err error) {
 
 // recover waits until a target that answers can be made ready for a trial again: its
 // disk is full, say. Trials begun meanwhile would only use up the attempts that a
-// trial has. The target is given up when patience ends.
+// trial has.
 func (l *lane) recover(ctx context.Context, c cell) error {
-	began := time.Now()
-	for try := 0; !l.stopping() && !l.overBudget(); try++ {
+	_, err := l.persist(ctx, vigil{
+		doing: "not ready", code: "target-unready", begins: "no trial can be begun on it", ends: "no trial could be begun on it",
+		mend: "mend that, then go on with --resume; --target-patience sets how long it is waited for",
+	}, func(ctx context.Context) error {
 		_, _, err := l.deploy(ctx, c)
 		if err == nil {
 			_, err = ask(ctx, l.target)
 		}
-		waited := time.Since(began)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case hopeless(err):
-			return l.lost(err)
-		case waited >= l.patience:
-			return l.lost(&wire.Error{
-				Kind: wire.Target, Text: fmt.Sprintf("no trial could be begun on it for %v, and then: %s", waited.Round(time.Second), oneLine(err)),
-				Mend: "mend that, then go on with --resume; --target-patience sets how long it is waited for",
-			})
-		case try == 0:
-			l.note(ctx, store.Warning, "target-unready", fmt.Sprintf("no trial can be begun on it: %s; waiting up to %v for that to change", oneLine(err), l.patience))
-		}
-		if gone, err := l.clean(ctx); gone || err != nil {
+		if err == nil || hopeless(err) {
 			return err
 		}
-		l.tell("not ready")
-		if err := l.pauseUpTo(ctx, try+1, l.patience-waited); err != nil {
-			return err
+		// One that is gone meanwhile is to be reached anew first.
+		if gone, end := l.clean(ctx); gone || end != nil {
+			return end
 		}
-	}
-	return nil
+		return err
+	})
+	return err
 }
 
 // deploy brings what a cell's trials need to the target and returns the paths there.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -67,7 +66,7 @@ type Process struct {
 // ctx ends before that, the whole group is killed.
 func (l Launch) Start(ctx context.Context) (*Process, error) {
 	cmd := exec.Command(l.Argv[0], l.Argv[1:]...)
-	stderr := &tail{}
+	stderr := &remote.Tail{}
 	cmd.Env, cmd.Dir, cmd.Stderr, cmd.WaitDelay = l.Env, l.Dir, stderr, time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := cmd.StdinPipe()
@@ -165,22 +164,35 @@ func (p *Process) fail(err error) error {
 	if p.killed.Load() {
 		end = nil // it says nothing that it died of us
 	}
-	if end != nil && killedFromOutside(end) {
-		end = fmt.Errorf("%w (out of memory, or somebody killed it)", end)
+	if remote.Lost(end) {
+		return wire.Wrap(wire.Target, fmt.Errorf("talking to the runner: %w", end)) // the rest follows from that
 	}
 	text := p.said()
-	if end != nil && text != "" && strings.Contains(end.Error(), text) {
-		text = ""
-	}
-	switch {
+	switch how := howEnded(end); {
 	case end == nil && text == "":
 		return err
 	case end == nil:
 		return fmt.Errorf("%w: it said: %s", err, text)
 	case text == "":
-		return fmt.Errorf("%w: the runner ended by %w", err, end)
+		return fmt.Errorf("%w: the runner ended with %s", err, how)
+	default:
+		return fmt.Errorf("%w: the runner ended with %s: it said: %s", err, how, text)
 	}
-	return fmt.Errorf("%w: the runner ended by %w: it said: %s", err, end, text)
+}
+
+// howEnded is the end of a runner in few words: what it said is told beside it.
+func howEnded(end error) string {
+	if end == nil {
+		return ""
+	}
+	how := end.Error()
+	if far := (*remote.ExitError)(nil); errors.As(end, &far) {
+		how = far.How()
+	}
+	if killedFromOutside(end) {
+		how += " (out of memory, or somebody killed it)"
+	}
+	return how
 }
 
 // killedFromOutside says whether a runner that we did not kill ended by SIGKILL, as
@@ -196,28 +208,4 @@ func killedFromOutside(end error) bool {
 		return far.Signal == "KILL" || far.Status == 128+9
 	}
 	return false
-}
-
-// tail keeps the end of what a process wrote to stderr.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const tailBytes = 2048
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, b...)
-	if extra := len(t.buf) - tailBytes; extra > 0 {
-		t.buf = t.buf[extra:]
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.buf))
 }

@@ -10,41 +10,61 @@ import (
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
-// reach makes sure that there is a connection. A target that does not answer is
-// asked again, in growing pauses, until patience ends; then it is given up. At a
-// stop it returns without one.
+// reach makes sure that there is a connection; a target that does not answer is
+// waited for. At a stop it returns without one.
 func (l *lane) reach(ctx context.Context) error {
+	if l.target != nil || l.stopping() || l.overBudget() {
+		return nil
+	}
+	l.tell("connecting")
+	away, err := l.persist(ctx, vigil{
+		doing: "away", code: "target-away", begins: "it does not answer", ends: "it did not answer",
+		mend: "see that it is on and reachable, then go on with --resume; --target-patience sets how long it is waited for",
+	}, l.connect)
+	if err == nil && away > 0 && l.target != nil {
+		l.note(ctx, store.Info, "target-back", fmt.Sprintf("it answers again after %v", away.Round(time.Second)))
+	}
+	return err
+}
+
+// vigil is how the waiting for a target is told.
+type vigil struct {
+	doing        string // shown meanwhile
+	code         string // of the event at its beginning
+	begins, ends string // what that event and the error at its end begin with
+	mend         string // of that error
+}
+
+// persist tries until it works, in growing pauses; when patience ends the target is
+// given up. It returns how long that took, 0 where the first try worked, and early
+// and without an error at a stop.
+func (l *lane) persist(ctx context.Context, v vigil, try func(context.Context) error) (time.Duration, error) {
 	began := time.Now()
-	for try := 0; l.target == nil && !l.stopping() && !l.overBudget(); try++ {
-		if try == 0 {
-			l.tell("connecting")
-		}
-		err := l.connect(ctx)
-		away := time.Since(began)
+	for n := 0; !l.stopping() && !l.overBudget(); n++ {
+		err := try(ctx)
+		waited := time.Since(began)
 		switch {
-		case err == nil && try > 0:
-			l.note(ctx, store.Info, "target-back", fmt.Sprintf("it answers again after %v", away.Round(time.Second)))
-			return nil
+		case err == nil && n == 0:
+			return 0, nil
 		case err == nil:
-			return nil
+			return waited, nil
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return waited, ctx.Err()
 		case hopeless(err):
-			return l.lost(err)
-		case away >= l.patience:
-			return l.lost(&wire.Error{
-				Kind: wire.Target, Text: fmt.Sprintf("it did not answer for %v, and then: %s", away.Round(time.Second), oneLine(err)),
-				Mend: "see that it is on and reachable, then go on with --resume; --target-patience sets how long it is waited for",
+			return waited, l.lost(err)
+		case waited >= l.patience:
+			return waited, l.lost(&wire.Error{
+				Kind: wire.Target, Text: fmt.Sprintf("%s for %v, and then: %s", v.ends, waited.Round(time.Second), oneLine(err)), Mend: v.mend,
 			})
-		case try == 0:
-			l.note(ctx, store.Warning, "target-away", fmt.Sprintf("it does not answer: %s; waiting for it up to %v", oneLine(err), l.patience))
+		case n == 0:
+			l.note(ctx, store.Warning, v.code, fmt.Sprintf("%s: %s; waiting up to %v", v.begins, oneLine(err), l.patience))
 		}
-		l.tell("away")
-		if err := l.pauseUpTo(ctx, try+1, l.patience-away); err != nil {
-			return err
+		l.tell(v.doing)
+		if err := l.pauseUpTo(ctx, n+1, l.patience-waited); err != nil {
+			return waited, err
 		}
 	}
-	return nil
+	return time.Since(began), nil
 }
 
 // connect opens the target and asks what it is.

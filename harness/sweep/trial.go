@@ -12,6 +12,7 @@ import (
 	"github.com/seed-c6f48606/harness/reports/stat"
 	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets/board"
 )
 
 // trialLimit bounds one trial beyond its window and warm-up.
@@ -140,9 +141,8 @@ func label(m *wire.MeasureResult) {
 	}
 }
 
-// virtualBoard is what the runner on a virtual board of this module says of its
-// machine.
-const virtualBoard = "harness-virtual"
+// virtualBoard is what the runner on a virtual board says of its machine.
+const virtualBoard = board.Emulated
 
 // Windows of a trial whose energy is read at this machine, as the runner's own
 // with a sensor on the board.

@@ -136,6 +136,10 @@ func account(d power.Description, period time.Duration, w power.Window, idle []p
 		WindowS: w.Seconds, Readings: w.Fresh, RateHz: float64(w.Fresh) / w.Seconds, Gaps: w.Gaps, PeriodS: period.Seconds(),
 		Saturated: w.Saturated, Missing: w.Missing, Stale: w.StaleShare, StaleDue: w.StaleDue, SyncErrorS: w.SyncError.Seconds(),
 	}
+	for _, rest := range idle { // they are subtracted: what they miss is missed
+		e.Gaps += rest.Gaps
+		e.Saturated += rest.Saturated
+	}
 	if !math.IsNaN(w.CPUShare) {
 		e.SamplerCPU = &w.CPUShare
 	}

@@ -52,6 +52,8 @@ func TestEnergyOfAWindow(t *testing.T) {
 	gapped.Gaps, gapped.Saturated, gapped.StaleShare, gapped.StaleDue, gapped.SyncError = 1, 2, 0.3, 0.1, time.Millisecond
 	gapped.CPUShare = 0.004
 	cost := 0.004
+	holed := window(1, 20, 7, 0)
+	holed.Gaps, holed.Saturated = 3, 1
 	tests := []struct {
 		name string
 		idle []power.Window
@@ -59,13 +61,13 @@ func TestEnergyOfAWindow(t *testing.T) {
 		want wire.Energy
 	}{
 		{
-			name: "two idle windows of unequal length weigh by their time",
-			idle: []power.Window{window(2, 40, 8, 0), window(1, 20, 7, 0)}, // 5 W
+			name: "two idle windows of unequal length weigh by their time, and what they miss counts",
+			idle: []power.Window{window(2, 40, 8, 0), holed}, // 5 W
 			work: gapped,
 			want: wire.Energy{
 				// Idle drifted from 4 W to 7: ±1.5 W over 10 s are a limit of error.
 				GrossJ: 120, GrossLo: 120, GrossHi: 120, IdleW: 5, NetJ: 70, NetLo: 70 - 1.96*15/math.Sqrt(3), NetHi: 70 + 1.96*15/math.Sqrt(3),
-				WindowS: 10, Readings: 200, RateHz: 20, Gaps: 1, Saturated: 2, Stale: 0.3, StaleDue: 0.1, SyncErrorS: 0.001, SamplerCPU: &cost,
+				WindowS: 10, Readings: 200, RateHz: 20, Gaps: 4, Saturated: 3, Stale: 0.3, StaleDue: 0.1, SyncErrorS: 0.001, SamplerCPU: &cost,
 				Rails: rails(120, 3),
 			},
 		},

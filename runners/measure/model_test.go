@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/fstest"
 
 	"github.com/seed-c6f48606/harness/runners/model"
 	"github.com/seed-c6f48606/harness/runners/tokenizer"
@@ -110,17 +111,15 @@ func writeItems(t testing.TB, items []wire.Item) string {
 // tree writes files below a fresh root.
 func tree(t testing.TB, files ...map[string]string) Machine {
 	t.Helper()
-	root := t.TempDir()
+	m := fstest.MapFS{}
 	for _, layer := range files {
-		for name, content := range layer {
-			path := filepath.Join(root, name)
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-				t.Fatal(err)
-			}
+		for name, text := range layer {
+			m[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
 		}
+	}
+	root := t.TempDir()
+	if err := os.CopyFS(root, m); err != nil {
+		t.Fatal(err)
 	}
 	return Machine{Root: root}
 }

@@ -1,10 +1,12 @@
 package measure
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -53,6 +55,8 @@ type trial struct {
 	spin, unspun float64 // clock before and after
 	peakRSS      int64
 	energy       *wire.Energy
+	profile      bytes.Buffer
+	roof         *Ceilings // of the machine, right after the window; nil = not measured
 
 	limits  Limits
 	seen    conditions // during the window
@@ -161,7 +165,15 @@ func (t *trial) run(ctx context.Context, progress Progress) error {
 	t.askHeat(ctx)
 	t.before = t.session.machine.snapshot(t.pids)
 	watch := t.session.machine.watch(ctx, t.env.Kind, t.pace.window, t.limits)
+	if t.req.CPUProfile {
+		if err := pprof.StartCPUProfile(&t.profile); err != nil {
+			return fmt.Errorf("profiling: %w", err)
+		}
+	}
 	t.window, err = t.work.run(ctx, t.pace)
+	if t.req.CPUProfile {
+		pprof.StopCPUProfile()
+	}
 	t.seen = watch.stop()
 	t.after = t.session.machine.snapshot(t.pids)
 	if err != nil {
@@ -174,7 +186,7 @@ func (t *trial) run(ctx context.Context, progress Progress) error {
 		return err
 	}
 	t.readEnergy()
-	return nil
+	return t.measureRoof(ctx)
 }
 
 // sensing says whether there is an energy sensor that has not failed.
@@ -228,10 +240,11 @@ func (t *trial) result() wire.MeasureResult {
 	ev.LatencyDrift, ev.CooledS = t.warm.drift, t.cooledS
 	ev.ThermalStatus = t.heat
 	t.seen.fill(&ev)
+	t.fillRoof(&ev)
 	verdict, reason, warnings := t.limits.judge(facts{
 		evidence: ev, windowS: t.after.at.Sub(t.before.at).Seconds(), settled: t.warm.settled, warmupS: t.warm.seconds,
 		rebooted: t.before.bootID != t.after.bootID, threads: t.session.loaded.Threads, cores: t.env.Cores, energy: t.energy,
-		blind: t.blind, unready: t.unready, pi: board.Kind(t.env.Kind).Pi(),
+		blind: t.blind, unready: t.unready, pi: board.Kind(t.env.Kind).Pi(), emulated: t.env.Virtual == board.Emulated,
 	})
 	if n := len(w.samples); n < t.pace.least && (t.pace.most == 0 || n < t.pace.most) {
 		warnings = append(warnings, wire.Warning{
@@ -246,5 +259,6 @@ func (t *trial) result() wire.MeasureResult {
 		PeakRSSBytes: t.peakRSS, ModelBytes: t.session.loaded.ModelBytes,
 		DenseMAC: w.dense, ExecutedMAC: w.executed, SkipRate: w.skipRate(),
 		Work: span(w.from, w.to), Idle: t.rests, Energy: t.energy, EnergyReason: t.noEnergy, Evidence: ev, Env: t.env,
+		CPUProfile: t.profile.Bytes(),
 	}
 }

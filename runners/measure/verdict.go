@@ -88,6 +88,7 @@ type facts struct {
 	blind    string   // why the energy sensor was lost, empty = it was not
 	unready  []string // why the board was not ready for a trial
 	pi       bool     // a Raspberry Pi, whose firmware should tell of throttling
+	emulated bool     // the instructions are, on a host with clocks of its own
 }
 
 // judge returns the gravest verdict, with the reasons for all that are not
@@ -132,7 +133,12 @@ func (l Limits) judge(f facts) (wire.Verdict, string, []wire.Warning) {
 		fail(wire.Contended, "the kernel killed %d processes for memory", *e.OOMKills)
 	}
 	// After contention: a core that is shared makes a slow clock of a good one.
-	if e.FreqRel != nil && *e.FreqRel < l.FreqRel {
+	switch {
+	case e.FreqRel == nil || *e.FreqRel >= l.FreqRel:
+	case f.emulated:
+		// What the additions show is the host's clock or its other work, not the board's.
+		fail(wire.Contended, "the host of the emulator slowed down: its clock fell to %.1f %%, the limit is %.1f %%", 100**e.FreqRel, 100*l.FreqRel)
+	default:
 		fail(wire.Throttled, "the clock fell to %.1f %%, the limit is %.1f %%", 100**e.FreqRel, 100*l.FreqRel)
 	}
 	if !f.settled {

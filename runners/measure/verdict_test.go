@@ -89,6 +89,10 @@ func TestVerdict(t *testing.T) {
 		{name: "Jetson under-voltage", after: map[string]string{"sys/class/hwmon/hwmon3/oc1_event_cnt": "3\n"}, verdict: wire.Undervolted, reason: "sagged 1 times"},
 		{name: "Raspberry Pi under-voltage", after: map[string]string{"sys/class/hwmon/hwmon4/in0_lcrit_alarm": "1\n"}, verdict: wire.Undervolted, reason: "sagged 1 times"},
 		{name: "the clock fell", spins: [2]float64{0.25, 0.3}, verdict: wire.Throttled, reason: "the clock fell to 83.3 %"},
+		{
+			name: "a slow host is no slow board", spins: [2]float64{0.25, 0.3}, change: func(f *facts) { f.emulated = true },
+			verdict: wire.Contended, reason: "the host of the emulator slowed down",
+		},
 		{name: "the clock rose", spins: [2]float64{0.3, 0.25}, verdict: wire.Valid},
 		{
 			name: "a shared core looks like a slow one", spins: [2]float64{0.25, 0.3}, after: cpuLine("2000", "5"),

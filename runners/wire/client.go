@@ -25,14 +25,15 @@ type Client struct {
 // Dial exchanges hellos with the runner whose stdout is r and whose stdin is w.
 // It returns an *Error of kind Harness when the two do not match, and a target
 // error when the runner's output ends or is no wire. The caller owns the pipes
-// and closes them, and so ends the client's reading.
+// and closes them, and so ends the client's reading. A context of [As] has it drive
+// another build.
 func Dial(ctx context.Context, r io.Reader, w io.Writer) (*Client, error) {
 	c := &Client{
 		enc: NewEncoder(w), lines: make(chan Line), failed: make(chan error, 1),
 		done: make(chan struct{}), Grace: 10 * time.Second,
 	}
 	go c.read(NewDecoder(r, 0))
-	mine := NewHello(os.Getpid())
+	mine := helloOf(ctx, NewHello(os.Getpid()))
 	m, err := c.ask(ctx, mine, nil)
 	if err != nil {
 		c.Close()

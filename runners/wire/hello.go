@@ -71,7 +71,7 @@ func (h Hello) Check(other Hello) error {
 		return &Error{Kind: Harness, Text: fmt.Sprintf("protocol %d meets protocol %d", h.Protocol, other.Protocol), Mend: mend}
 	}
 	if h.Version != other.Version || h.Commit != other.Commit {
-		return &Error{Kind: Harness, Text: fmt.Sprintf("version %s meets version %s", h.build(), other.build()), Mend: mend}
+		return &Error{Kind: Harness, Text: fmt.Sprintf("version %s meets version %s", h.build(), other.build()), Mend: mend, cause: &OtherBuild{other}}
 	}
 	return nil
 }

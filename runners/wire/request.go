@@ -59,6 +59,8 @@ type Measure struct {
 	// PowerMode is the name or number of the power mode that the board must be
 	// in; empty means any.
 	PowerMode string `json:"power_mode,omitempty"`
+	// CPUProfile asks for a profile of the work window.
+	CPUProfile bool `json:"cpu_profile,omitempty"`
 }
 
 // Evaluate asks for the quality of the loaded model on labelled items.

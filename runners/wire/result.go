@@ -95,6 +95,8 @@ type MeasureResult struct {
 	EnergyReason string      `json:"energy_reason,omitempty"`
 	Evidence     Evidence    `json:"evidence"`
 	Env          Environment `json:"env"`
+	// CPUProfile is the work window's profile in pprof's format, if asked for.
+	CPUProfile []byte `json:"cpu_profile,omitempty"`
 }
 
 // Evidence is what a verdict was decided from: differences over the work window.
@@ -153,6 +155,11 @@ type Evidence struct {
 	SupplyChange string `json:"supply_change,omitempty"`
 	// ClockJumpS is how far the time of day jumped against the monotonic clock.
 	ClockJumpS float64 `json:"clock_jump_s,omitempty"`
+	// ReadGBS and PeakGOPS are what the machine could do right after the trial, on
+	// as many threads: a linear read of memory in 10⁹ bytes/s, and products of small
+	// integers in 10⁹ operations/s on the trial's kernel tier.
+	ReadGBS  *float64 `json:"read_gb_s,omitempty"`
+	PeakGOPS *float64 `json:"peak_gops,omitempty"`
 }
 
 // Clock is what a clock did in the window, kHz.

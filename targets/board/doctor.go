@@ -190,7 +190,7 @@ func (d *diagnosis) neighbours(f Facts) {
 	allowed, err1 := ParseCPUList(f.AllowedCPUs)
 	online, err2 := ParseCPUList(f.Online)
 	// An emulated board tells its own cores and this machine's permission.
-	if err1 == nil && err2 == nil && len(allowed) > 0 && len(allowed) < len(online) && f.Virtual != emulated {
+	if err1 == nil && err2 == nil && len(allowed) > 0 && len(allowed) < len(online) && f.Virtual != Emulated {
 		mend := "start the session without a cpuset: taskset -p 0xffffffff $$"
 		if f.Kind == Phone {
 			mend = "bring Termux to the foreground and take termux-wake-lock, or use adb"

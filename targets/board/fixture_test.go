@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"golang.org/x/tools/txtar"
 )
@@ -66,15 +67,13 @@ func withTools(root string) Source {
 
 func treeOf(t testing.TB, files map[string]string) string {
 	t.Helper()
-	root := t.TempDir()
+	m := fstest.MapFS{}
 	for name, text := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		m[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
+	}
+	root := t.TempDir()
+	if err := os.CopyFS(root, m); err != nil {
+		t.Fatal(err)
 	}
 	return root
 }

@@ -56,8 +56,8 @@ type Identity struct {
 // simulated marks the file system of a virtual board of this project.
 const simulated = "etc/harness-virtual"
 
-// emulated is the Virtual of such a board.
-const emulated = "harness-virtual"
+// Emulated is the Virtual of such a board.
+const Emulated = "harness-virtual"
 
 // Local identifies this machine. root is "/" except in tests.
 func Local(ctx context.Context, root string) Identity { return At(root).Identity(ctx) }
@@ -93,7 +93,7 @@ func (s Source) Identity(ctx context.Context) Identity {
 	id.Host, _ = os.Hostname()
 	id.fromHost(ctx, s.Root)
 	if s.text(simulated) != "" {
-		id.Virtual = emulated
+		id.Virtual = Emulated
 	}
 	if slices.ContainsFunc(processors, func(p processor) bool { return p.arm }) {
 		id.CPU = coreSummary(id.Clusters) // an Arm kernel tells no model names

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -13,15 +14,13 @@ import (
 // tree writes files below a new root.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
-	root := t.TempDir()
+	m := fstest.MapFS{}
 	for name, text := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		m[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
+	}
+	root := t.TempDir()
+	if err := os.CopyFS(root, m); err != nil {
+		t.Fatal(err)
 	}
 	return root
 }

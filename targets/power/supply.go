@@ -27,7 +27,31 @@ type battery struct {
 	power bool    // it tells power_now, no current
 	sign  float64 // +1: a discharge counts positive; 0: not seen yet
 	scale float64 // of the current, to µA
-	last  [2]float64
+	seen  repeats
+}
+
+// repeats tells a gauge that stands still from a steady load: a gauge has no mark of
+// a new value. Of one that shows parts of a mA or mV, two equal readings are hardly
+// two conversions; whole ones may repeat for a while.
+type repeats struct {
+	last [2]float64
+	n    int  // readings equal to the one before, in a row
+	fine bool // parts were seen
+}
+
+// mostRepeats of whole mA and mV count as a steady load's.
+const mostRepeats = 10
+
+// stale says whether a reading is likely the last one again.
+func (r *repeats) stale(volts, amps float64) bool {
+	parts := func(v float64) bool { return math.Abs(1000*v-math.Round(1000*v)) > 1e-4 }
+	r.fine = r.fine || parts(volts) || parts(amps)
+	if now := [2]float64{volts, amps}; now != r.last {
+		r.last, r.n = now, 0
+		return false
+	}
+	r.n++
+	return r.fine || r.n > mostRepeats
 }
 
 // Supply reads fuel gauges (Documentation/ABI/testing/sysfs-class-power): µA and
@@ -177,12 +201,8 @@ func (b *battery) read() (Value, error) {
 	if status != "Discharging" || v.Watts < 0 {
 		return missing, nil
 	}
-	// The gauge has no mark of a new value. Two equal ones in µV and µA are hardly
-	// two conversions.
-	if now := [2]float64{v.Volts, v.Watts}; !b.power && now == b.last {
+	if !b.power && b.seen.stale(v.Volts, v.Amps) {
 		v.Flags |= Stale
-	} else {
-		b.last = now
 	}
 	return v, nil
 }

@@ -127,6 +127,7 @@ type Android struct {
 	sign  float64
 	scale float64
 	last  androidBattery
+	seen  repeats
 	sumJ  float64
 }
 
@@ -258,7 +259,7 @@ func (a *Android) Read(dst []Value) error {
 	case !counter && !math.IsNaN(b.Amps) && b.Amps*a.sign >= 0:
 		amps := b.Amps * a.sign * a.scale
 		dst[0] = Value{Watts: amps * b.Volts, Joules: math.NaN(), Volts: b.Volts, Amps: amps}
-		if b.Amps == a.last.Amps && b.Volts == a.last.Volts {
+		if a.seen.stale(b.Volts, amps) {
 			dst[0].Flags |= Stale
 		}
 		a.last = b

@@ -113,6 +113,30 @@ func TestBatteryDuringAWindow(t *testing.T) {
 	}
 }
 
+// A phone under a steady load whose gauge shows whole mA repeats itself, and must not
+// be taken for one that stands still: its trials would all be thrown away.
+func TestASteadyLoadIsNoSilentGauge(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		amps  float64
+		stale int // which reading is the first to count as stale
+	}{{"whole mA", 0.412, 12}, {"parts of a mA", 0.4125, 2}} {
+		var r repeats
+		first := 0
+		for n := 1; n <= 20 && first == 0; n++ {
+			if r.stale(3.958, c.amps) {
+				first = n
+			}
+		}
+		if first != c.stale {
+			t.Errorf("%s: reading %d is the first stale one, want %d", c.name, first, c.stale)
+		}
+		if r.stale(3.958, c.amps+0.001) {
+			t.Errorf("%s: a new value counts as stale", c.name)
+		}
+	}
+}
+
 func TestParseTermux(t *testing.T) {
 	got, err := parseTermux([]byte(golden(t, "supply/termux.json")))
 	if err != nil {

@@ -29,7 +29,7 @@ func dialADB(ctx context.Context, t targets.Target, o Options) (transport, error
 	limit, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(limit, o.ADB, "-s", l.serial, "get-state")
-	var said tail
+	var said Tail
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second
 	var out limited

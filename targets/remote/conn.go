@@ -15,7 +15,7 @@ type Conn struct {
 	Stdin  io.WriteCloser
 	Stdout io.Reader
 
-	stderr tail
+	stderr Tail
 	hooks  hooks
 	done   chan struct{}
 	err    error

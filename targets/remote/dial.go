@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -160,10 +161,7 @@ func (l *sshLink) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case err := <-closed:
-			if err == nil {
-				err = errors.New("the target closed it")
-			}
-			l.lose(fmt.Errorf("%w: %s", errLost, short(err.Error())))
+			l.lose(lostBy(err))
 			return
 		case <-answer:
 			waiting, missed = false, 0
@@ -191,9 +189,17 @@ func (l *sshLink) alive() error {
 		return err
 	}
 	if _, _, err := l.client.SendRequest("keepalive@openssh.com", true, nil); err != nil {
-		l.lose(fmt.Errorf("%w: %s", errLost, short(err.Error())))
+		l.lose(lostBy(err))
 	}
 	return l.lost()
+}
+
+// lostBy tells of a link by how it ended.
+func lostBy(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: it was closed on the target's side", errLost)
+	}
+	return fmt.Errorf("%w: %s", errLost, short(err.Error()))
 }
 
 func (l *sshLink) lose(err error) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
@@ -42,19 +42,22 @@ func (e *ExitError) Error() string {
 	if len(e.Argv) > 0 {
 		name = e.Argv[0]
 	}
-	fmt.Fprintf(&b, "%s on the target ended ", name)
-	switch {
-	case e.Signal != "":
-		b.WriteString("by signal " + e.Signal)
-	case e.Status < 0:
-		b.WriteString("without a status")
-	default:
-		fmt.Fprintf(&b, "with status %d", e.Status)
-	}
+	b.WriteString(name + " on the target ended with " + e.How())
 	if e.Stderr != "" {
 		b.WriteString(": it said: " + e.Stderr)
 	}
 	return b.String()
+}
+
+// How is the end alone: a signal, a status, or neither.
+func (e *ExitError) How() string {
+	switch {
+	case e.Signal != "":
+		return "signal " + e.Signal
+	case e.Status < 0:
+		return "no status"
+	}
+	return "status " + strconv.Itoa(e.Status)
 }
 
 // await runs a call that has no context of its own. When ctx ends first, a later
@@ -84,35 +87,6 @@ func await[T any](ctx context.Context, call func() (T, error), drop func(T)) (T,
 		}()
 		return zero, ctx.Err()
 	}
-}
-
-// tail keeps the end of what a process wrote to stderr.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const tailBytes = 2048
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n := len(b)
-	if n > tailBytes {
-		b = b[n-tailBytes:]
-	}
-	t.buf = append(t.buf, b...)
-	if extra := len(t.buf) - tailBytes; extra > 0 {
-		t.buf = append(t.buf[:0], t.buf[extra:]...)
-	}
-	return n, nil
-}
-
-// String is the text with what could drive a terminal made visible.
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return visible(strings.TrimSpace(string(t.buf)))
 }
 
 // visible replaces control characters and broken UTF-8 in words of a target.

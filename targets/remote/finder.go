@@ -241,7 +241,7 @@ func (f *Finder) tool(ctx context.Context, dir string, env []string, args ...str
 	cmd.Dir = dir
 	cmd.Env = append(append(os.Environ(), "GOWORK=off"), env...)
 	var out limited
-	var said tail
+	var said Tail
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {

@@ -177,6 +177,9 @@ func (h *Host) Start(ctx context.Context, argv []string) (*Conn, error) {
 				exit.Argv = argv
 			}
 			h.forget(note)
+			if gone := h.link.lost(); gone != nil && Lost(err) {
+				return targetFault("", "%s: %w", h.Target.Name, gone) // not by the script around argv
+			}
 			return h.blame(err)
 		},
 	})

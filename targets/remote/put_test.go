@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path"
@@ -12,6 +13,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/seed-c6f48606/harness/targets"
 )
@@ -281,6 +285,38 @@ func TestTooFull(t *testing.T) {
 	src := &source{hash: strings.Repeat("a", 64), bytes: 1 << 60, files: []sourceFile{{size: 1 << 60}}}
 	err := h.send(t.Context(), src, path.Join(h.facts.Cache, src.hash), func(int64, int64) {})
 	wantError(t, err, "needs 1152921504.6 GB", "make room, or set cache_dir")
+}
+
+// failing is a file server that cannot write, and says so as servers do of a full
+// disk: that it failed.
+type failing struct {
+	sftp.FileCmder
+	free uint64 // bytes
+}
+
+func (failing) Filewrite(*sftp.Request) (io.WriterAt, error) { return nil, sftp.ErrSSHFxFailure }
+
+func (f failing) StatVFS(*sftp.Request) (*sftp.StatVFS, error) {
+	return &sftp.StatVFS{Bsize: 1024, Frsize: 1024, Bavail: f.free / 1024}, nil
+}
+
+// TestSilentFailure: who reads "failure" cannot know that a disk is full.
+func TestSilentFailure(t *testing.T) {
+	for free, words := range map[uint64][]string{
+		20 << 10: {"the disk is full, 20480 bytes are free", "make room, or set cache_dir"},
+		3e9:      {"its disk has 3.0 GB free", "quota"},
+	} {
+		s := &testServer{subsystem: func(ch ssh.Channel) bool {
+			h := sftp.InMemHandler()
+			f := failing{h.FileCmd, free}
+			h.FilePut, h.FileCmd = f, f
+			sftp.NewRequestServer(ch, h).Serve()
+			return true
+		}}
+		target, o := s.serve(t)
+		_, err := connect(t, target, o).Put(t.Context(), noise(t, 10, 6), nil)
+		wantError(t, err, append(words, "no more than that it failed")...)
+	}
 }
 
 // TestTwentyBoards deploys to twenty at once, over one shared set of hashes.
