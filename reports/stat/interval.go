@@ -26,10 +26,17 @@ type Interval struct {
 
 // Methods of an Interval.
 const (
-	OrderStatistic = "order-statistic"
-	Percentile     = "bootstrap-percentile"
-	BCa            = "bootstrap-bca"
-	NoInterval     = "none"
+	OrderStatistic     = "order-statistic"
+	Interpolated       = "order-statistic-interpolated"
+	Percentile         = "bootstrap-percentile"
+	BCa                = "bootstrap-bca"
+	Studentized        = "bootstrap-t"
+	Recovered          = "recovered-variance"
+	HodgesLehmannShift = "hodges-lehmann"
+	SignedRankCentre   = "signed-rank"
+	Sequence           = "confidence-sequence"
+	Nights             = "nights"
+	NoInterval         = "none"
 )
 
 // String writes the interval as "value [lo, hi] (n=N, 95 %)".

@@ -1,0 +1,12 @@
+//go:build !e2e
+
+package stat
+
+// Simulated cases of a coverage table and nights of a history; -tags e2e has the
+// full number.
+const (
+	coverageCases = 800
+	cleanNights   = 400
+	plantings     = 60
+	full          = false
+)
