@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +18,7 @@ import (
 type runFlags struct{ store, run string }
 
 func (f *runFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.store, "store", store.Default, "database file of runs")
+	c.Flags().StringVar(&f.store, "store", store.Default, "database of runs: a file, or postgres://USER@HOST/DATABASE")
 	c.Flags().StringVar(&f.run, "run", store.Last, "id of the run, a beginning of it, or last")
 }
 
@@ -29,7 +27,11 @@ func (f *runFlags) read(c *cobra.Command) (*sweep.Record, []stat.Row, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer s.Close()
+	defer s.Close() //nolint:errcheck // nothing was written
+	return f.readFrom(c, s)
+}
+
+func (f *runFlags) readFrom(c *cobra.Command, s *store.Store) (*sweep.Record, []stat.Row, error) {
 	r, err := sweep.Read(c.Context(), s, f.run)
 	if err != nil {
 		return nil, nil, err
@@ -74,65 +76,21 @@ func (a *app) reportCommand() *cobra.Command {
 	return c
 }
 
-var exports = []string{"jsonl", "csv"}
-
-func (a *app) exportCommand() *cobra.Command {
-	var from runFlags
-	var out, form string
-	c := &cobra.Command{
-		Use:   "export",
-		Short: "A stored run as tidy rows, one a metric and cell",
-		Example: `  harness export > rows.jsonl
-  harness export --run 20261124 --format csv --out rows.csv`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if !slices.Contains(exports, form) {
-				return fmt.Errorf("--format %q: must be one of %s", form, strings.Join(exports, ", "))
-			}
-			_, rows, err := from.read(c)
-			if err != nil {
-				return err
-			}
-			if out == "" {
-				return writeRows(a.out, form, rows)
-			}
-			if err := writable("out", out); err != nil {
-				return err
-			}
-			return replaceFile(out, func(w io.Writer) error { return writeRows(w, form, rows) })
-		},
-	}
-	from.add(c)
-	c.Flags().StringVar(&form, "format", "jsonl", "jsonl or csv")
-	c.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
-	complete(c, "format", exports...)
-	return c
-}
-
-func writeRows(w io.Writer, form string, rows []stat.Row) error {
-	if form == "csv" {
-		return writeRowsCSV(w, rows)
-	}
-	return writeJSONLines(w, rows)
-}
-
 func writeReport(path string, r *sweep.Record, rows []stat.Row) error {
 	return replaceFile(path, func(w io.Writer) error { return r.Report(w, rows) })
 }
 
-// replaceFile writes a file whole or not at all.
+// replaceFile writes a file whole or not at all. What is written may be larger than
+// memory.
 func replaceFile(path string, write func(io.Writer) error) error {
-	var text bytes.Buffer
-	if err := write(&text); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".harness-*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer os.Remove(temp.Name()) // gone after the rename
-	_, err = temp.Write(text.Bytes())
-	for _, step := range []func() error{func() error { return temp.Chmod(0o644) }, temp.Sync, temp.Close} {
+	out := bufio.NewWriterSize(temp, 1<<16)
+	err = write(out)
+	for _, step := range []func() error{out.Flush, func() error { return temp.Chmod(0o644) }, temp.Sync, temp.Close} {
 		if e := step(); err == nil {
 			err = e
 		}

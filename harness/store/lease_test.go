@@ -2,10 +2,8 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,19 +16,16 @@ import (
 // would leave the file.
 func alter(t *testing.T, path, text string, args ...any) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(text, args...); err != nil {
+	if _, err := past(t, path).Exec(text, args...); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // Whether an owner lives decides between two controllers on one run and a run
 // that nobody can resume.
-func TestALeaseOfAnotherOwner(t *testing.T) {
+func TestALeaseOfAnotherOwner(t *testing.T) { each(t, testALeaseOfAnotherOwner) }
+
+func testALeaseOfAnotherOwner(t *testing.T, path string) {
 	host, err := os.Hostname()
 	if err != nil {
 		t.Skip("this machine has no name: ", err)
@@ -50,11 +45,10 @@ func TestALeaseOfAnotherOwner(t *testing.T) {
 		"here, no such process":           {host, 1 << 30, 1, time.Second, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "x.db")
 			s := open(t, path)
 			l := start(t, s)
 			defer l.Close(context.Background(), store.Done, "") //nolint:errcheck // it has lost the lease
-			alter(t, path, "UPDATE leases SET owner = 'other', host = ?, pid = ?, born_ms = ?, beat_at = ?",
+			alter(t, path, "UPDATE leases SET owner = 'other', host = $1, pid = $2, born_ms = $3, beat_at = $4",
 				c.host, c.pid, c.born, time.Now().Add(-c.beat).UTC().Format(layout))
 			if err := l.AddTrial(t.Context(), trial("a", 0, 0, wire.Valid)); !errors.Is(err, store.ErrLost) {
 				t.Errorf("the old owner still writes: %v", err)
@@ -85,8 +79,10 @@ func TestALeaseOfAnotherOwner(t *testing.T) {
 }
 
 // A beginning of an id that fits two runs must not resume either.
-func TestAmbiguousNames(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+func TestAmbiguousNames(t *testing.T) { each(t, testAmbiguousNames) }
+
+func testAmbiguousNames(t *testing.T, path string) {
+	s := open(t, path)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var ids []string
 	for i := range 2 {
@@ -118,8 +114,9 @@ func TestAmbiguousNames(t *testing.T) {
 }
 
 // Two processes that write at once wait for each other: neither loses a trial.
-func TestTwoConnectionsTakeTurns(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.db")
+func TestTwoConnectionsTakeTurns(t *testing.T) { each(t, testTwoConnectionsTakeTurns) }
+
+func testTwoConnectionsTakeTurns(t *testing.T, path string) {
 	a, b := open(t, path), open(t, path)
 	done := make(chan error, 2)
 	for _, l := range []*store.Lease{start(t, a), start(t, b)} {

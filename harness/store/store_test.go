@@ -52,8 +52,9 @@ func trial(cell string, repeat, attempt int, v wire.Verdict) store.Trial {
 }
 
 // A user who looks at last week's run sees exactly what was measured.
-func TestRoundTrip(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "with space ?#%.db")
+func TestRoundTrip(t *testing.T) { each(t, testRoundTrip) }
+
+func testRoundTrip(t *testing.T, path string) {
 	s := open(t, path)
 	l := start(t, s)
 	want := trial("a", 0, 0, wire.Valid)
@@ -110,8 +111,10 @@ func TestRoundTrip(t *testing.T) {
 }
 
 // A resumed sweep must not be able to store a trial twice, nor lose half of one.
-func TestTrialOnce(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+func TestTrialOnce(t *testing.T) { each(t, testTrialOnce) }
+
+func testTrialOnce(t *testing.T, path string) {
+	s := open(t, path)
 	l := start(t, s)
 	if err := l.AddTrial(t.Context(), trial("a", 0, 0, wire.Faulted)); err != nil {
 		t.Fatal(err)
@@ -138,28 +141,39 @@ func TestTrialOnce(t *testing.T) {
 }
 
 // Evidence that can be edited is none.
-func TestAppendOnly(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.db")
+func TestAppendOnly(t *testing.T) { each(t, testAppendOnly) }
+
+func testAppendOnly(t *testing.T, path string) {
 	s := open(t, path)
 	l := start(t, s)
-	if err := l.AddTrial(t.Context(), trial("a", 0, 0, wire.Valid)); err != nil {
-		t.Fatal(err)
+	for _, err := range []error{
+		l.AddTrial(t.Context(), trial("a", 0, 0, wire.Valid)),
+		l.AddQuality(t.Context(), store.Quality{Subject: "k"}),
+		l.AddArtefact(t.Context(), store.Artefact{Key: "k"}),
+		l.AddEvent(t.Context(), store.Event{Level: store.Info}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, text := range []string{"UPDATE trials SET verdict = 'valid'", "DELETE FROM samples", "DELETE FROM cells", "UPDATE runs SET plan = '{}'"} {
-		if _, err := db.Exec(text); err == nil || !strings.Contains(err.Error(), "append-only") {
-			t.Errorf("%s: %v", text, err)
+	db := past(t, path)
+	for _, table := range []string{"runs", "run_states", "artefacts", "cells", "trials", "samples", "qualities", "events"} {
+		column := "run"
+		if table == "runs" {
+			column = "id"
+		}
+		for _, text := range []string{"DELETE FROM " + table, fmt.Sprintf("UPDATE %s SET %s = 'x'", table, column)} {
+			if _, err := db.Exec(text); err == nil || !strings.Contains(err.Error(), table+" is append-only") {
+				t.Errorf("%s: %v", text, err)
+			}
 		}
 	}
 }
 
 // Two controllers on one run would interleave their measurements.
-func TestClaim(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.db")
+func TestClaim(t *testing.T) { each(t, testClaim) }
+
+func testClaim(t *testing.T, path string) {
 	s, other := open(t, path), open(t, path)
 	l := start(t, s)
 	var busy *store.BusyError
@@ -192,7 +206,10 @@ func TestClaimAfterKill(t *testing.T) {
 		fmt.Println("held", err)
 		select {}
 	}
-	path := filepath.Join(t.TempDir(), "x.db")
+	each(t, testClaimAfterKill)
+}
+
+func testClaimAfterKill(t *testing.T, path string) {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestClaimAfterKill$")
 	cmd.Env = append(os.Environ(), "STORE_TEST_HOLD="+path)
 	out, err := cmd.StdoutPipe()
@@ -235,8 +252,9 @@ func runID(t *testing.T, s *store.Store) string {
 }
 
 // Several laptops and a nightly job open one file.
-func TestConcurrentOpen(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.db")
+func TestConcurrentOpen(t *testing.T) { each(t, testConcurrentOpen) }
+
+func testConcurrentOpen(t *testing.T, path string) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -303,14 +321,16 @@ func TestOpenErrors(t *testing.T) {
 		{"folder", dir, "is a folder"},
 		{"no such folder", filepath.Join(dir, "no", "x.db"), "cannot be written: no such file"},
 		{"file as folder", filepath.Join(text, "x.db"), "cannot be written: not a directory"},
-		{"postgres", "postgres://u@h/db", "SQLite"},
+		{"postgres address", "postgres://u:secret@h:x/db", "is no address of a Postgres database"},
+		{"no postgres server", "postgres://u:secret@127.0.0.1:1/db", "start the server"},
+		{"another kind", "mysql://u@h/db", "postgres://USER@HOST/DATABASE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if s, err := store.Open(t.Context(), c.path); err == nil {
 				s.Close()
 				t.Fatal("opened")
-			} else if !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%v: lacks %q", err, c.want)
+			} else if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v: lacks %q, or shows a password", err, c.want)
 			}
 		})
 	}
@@ -323,8 +343,10 @@ func TestOpenErrors(t *testing.T) {
 }
 
 // Asking for a run that is not there is answered with those that are.
-func TestRunNames(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+func TestRunNames(t *testing.T) { each(t, testRunNames) }
+
+func testRunNames(t *testing.T, path string) {
+	s := open(t, path)
 	if _, err := s.Run(t.Context(), store.Last); err == nil || !strings.Contains(err.Error(), "no run yet") {
 		t.Error(err)
 	}

@@ -144,21 +144,19 @@ func (f *figures) unavailable(metric, unit, why string) {
 	f.add(metric, unit, stat.Interval{}, "unavailable: "+why)
 }
 
-// median appends the median over the valid trials of a value of one trial.
-func (f *figures) median(metric, unit string, of func(wire.MeasureResult) float64, warnings ...string) {
-	f.medianWithin(0, metric, unit, of, warnings...)
-}
+// median appends the median over the valid trials of a figure of one trial.
+func (f *figures) median(m TrialMetric, warnings ...string) { f.medianWithin(0, m, warnings...) }
 
-// medianWithin is median of a value that has a relative error in every trial.
-func (f *figures) medianWithin(rel float64, metric, unit string, of func(wire.MeasureResult) float64, warnings ...string) {
+// medianWithin is median of a figure that has a relative error in every trial.
+func (f *figures) medianWithin(rel float64, m TrialMetric, warnings ...string) {
 	var xs []float64
 	for _, t := range f.valid {
-		if v := of(t.Result); !math.IsNaN(v) && !math.IsInf(v, 0) {
+		if v := m.Of(f.record, t); !math.IsNaN(v) && !math.IsInf(v, 0) {
 			xs = append(xs, v)
 		}
 	}
 	if len(xs) == 0 {
-		f.unavailable(metric, unit, "no valid trial")
+		f.unavailable(m.Name, m.Unit, "no valid trial")
 		return
 	}
 	i := widen(stat.MedianCI(xs, confidence), rel)
@@ -169,7 +167,7 @@ func (f *figures) medianWithin(rel float64, metric, unit string, of func(wire.Me
 	case i.Level < confidence:
 		warnings = append(warnings, fmt.Sprintf("interval at %.1f %%: %d trials reach no more", 100*i.Level, len(xs)))
 	}
-	f.add(metric, unit, i, warnings...)
+	f.add(m.Name, m.Unit, i, warnings...)
 }
 
 // widen adds the sensor's own error to a figure's interval. It is the same in
@@ -204,53 +202,34 @@ const tailSamples = 100
 func (f *figures) timing() {
 	few := false
 	for _, t := range f.valid {
-		few = few || len(t.Result.Samples) < tailSamples
+		few = few || f.record.Timing(t).Samples < tailSamples
 	}
-	for _, q := range []struct {
-		name string
-		p    float64
-	}{{"latency_ms_p50", 0.5}, {"latency_ms_p90", 0.9}, {"latency_ms_p99", 0.99}} {
-		var warnings []string
-		if few && q.p > 0.95 {
-			warnings = append(warnings, fmt.Sprintf("p99 of trials with fewer than %d samples is near their slowest", tailSamples))
+	for _, m := range timeMetrics {
+		if few && m.Name == "latency_ms_p99" {
+			f.median(m, fmt.Sprintf("p99 of trials with fewer than %d samples is near their slowest", tailSamples))
+			continue
 		}
-		f.median(q.name, "ms", func(m wire.MeasureResult) float64 { return stat.Quantile(latencies(m), q.p) }, warnings...)
+		f.median(m)
 	}
-	f.median("throughput_per_s", "1/s", func(m wire.MeasureResult) float64 { return float64(m.Items) / m.WindowS })
-	f.median("prefill_tok_s", "1/s", func(m wire.MeasureResult) float64 { return float64(m.Tokens) / m.WindowS })
 	f.unavailable("decode_tok_s", "1/s", "a classifier reads and does not generate")
 	base := f.base.Warnings
 	// A model is as large as it is, whatever reads it.
 	f.base.Warnings = slices.DeleteFunc(slices.Clone(base), func(w string) bool { return w == stat.Emulated })
-	f.median("model_bytes", "B", func(m wire.MeasureResult) float64 { return float64(m.ModelBytes) })
+	f.median(sizeMetrics[0])
 	f.base.Warnings = base
-	f.median("peak_rss_bytes", "B", func(m wire.MeasureResult) float64 { return float64(m.PeakRSSBytes) })
+	f.median(sizeMetrics[1])
 }
-
-// latencies returns a trial's samples in milliseconds.
-func latencies(m wire.MeasureResult) []float64 {
-	out := make([]float64, len(m.Samples))
-	for i, s := range m.Samples {
-		out[i] = s.LatencyMS
-	}
-	return out
-}
-
-// work is a multiply and an addition for each multiply-accumulate.
-func tera(mac uint64, seconds float64) float64 { return 2 * float64(mac) / seconds / 1e12 }
 
 func (f *figures) work() {
-	f.median("tops_nominal", "TOPS", func(m wire.MeasureResult) float64 { return tera(m.DenseMAC, m.WindowS) })
-	f.median("tops_executed", "TOPS", func(m wire.MeasureResult) float64 { return tera(m.ExecutedMAC, m.WindowS) })
+	for _, m := range workMetrics {
+		f.median(m)
+	}
 	f.unavailable("gb_s", "GB/s", "memory traffic is not measured")
 }
 
-// energy is that of one item, gross, as the total rule adds the rails up. The
-// intervals have the sensor's error in them.
+// energy has the sensor's error in its intervals.
 func (f *figures) energy() {
 	why := f.machine.noEnergy
-	// No work is done without energy: a counter that rests is no measurement.
-	counted := func(e *wire.Energy) bool { return e != nil && e.GrossJ > 0 }
 	measured := slices.ContainsFunc(f.valid, func(t store.Trial) bool { return counted(t.Result.Energy) })
 	switch {
 	case slices.ContainsFunc(f.valid, func(t store.Trial) bool { return t.Result.Energy != nil }):
@@ -265,26 +244,12 @@ func (f *figures) energy() {
 	if f.machine.simulated {
 		warnings = append(warnings, stat.Simulated)
 	}
-	for _, m := range []struct {
-		name, unit string
-		of         func(wire.MeasureResult, wire.Energy) float64
-	}{
-		{"energy_j", "J", func(m wire.MeasureResult, e wire.Energy) float64 { return e.GrossJ / float64(m.Items) }},
-		{"power_w", "W", func(_ wire.MeasureResult, e wire.Energy) float64 { return e.GrossJ / e.WindowS }},
-		{"tops_per_w", "TOPS/W", func(m wire.MeasureResult, e wire.Energy) float64 {
-			return 2 * float64(m.ExecutedMAC) / 1e12 / e.GrossJ
-		}},
-	} {
+	for _, m := range energyMetrics {
 		if !measured {
-			f.unavailable(m.name, m.unit, why)
+			f.unavailable(m.Name, m.Unit, why)
 			continue
 		}
-		f.medianWithin(f.sensorError(), m.name, m.unit, func(r wire.MeasureResult) float64 {
-			if !counted(r.Energy) {
-				return math.NaN()
-			}
-			return m.of(r, *r.Energy)
-		}, warnings...)
+		f.medianWithin(f.sensorError(), m, warnings...)
 	}
 }
 

@@ -8,6 +8,7 @@
 package sweep
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/seed-c6f48606/harness/datasets/loader"
+	"github.com/seed-c6f48606/harness/harness/search"
 	"github.com/seed-c6f48606/harness/runners/compress"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
@@ -103,6 +105,35 @@ type Plan struct {
 	Limits *wire.Limits `json:"limits,omitempty"`
 	// PowerModes are those that targets must be in.
 	PowerModes map[string]string `json:"power_modes,omitempty"`
+
+	// Search says which of the cells are measured, and how often; empty is
+	// SearchGrid.
+	Search Search `json:"search,omitempty"`
+	// Objectives are the metrics of the Pareto front, none = search.Defaults.
+	Objectives []string `json:"objectives,omitempty"`
+	// Where is a constraint on the cells that may be on it, as search.ParseWhere
+	// reads it.
+	Where string `json:"where,omitempty"`
+	// Sample is how many cells of each target a random search measures.
+	Sample int `json:"sample,omitempty"`
+
+	// Sitting is what a run that carries the plan out decides from.
+	Sitting *sitting `json:"-"`
+}
+
+// Search is a way to choose cells.
+type Search string
+
+// Searches.
+const (
+	SearchGrid    Search = "grid"    // every cell, Repeats times
+	SearchRandom  Search = "random"  // Sample cells at random
+	SearchHalving Search = "halving" // every cell once, then those that may be on the front
+)
+
+// Searches lists them.
+func Searches() []string {
+	return []string{string(SearchGrid), string(SearchRandom), string(SearchHalving)}
 }
 
 // Default is the plan of a sweep without flags: 25 cells over all five axes, in
@@ -221,10 +252,51 @@ func (p Plan) Validate() error {
 	if p.MinInferences < 0 {
 		return usage("min-inferences", strconv.Itoa(p.MinInferences), "0 (the default) or more", "0")
 	}
-	if n := len(p.Cells()) * len(p.Targets); n > MaxCells {
-		return usage("grid", fmt.Sprintf("of %d cells", n), fmt.Sprintf("at most %d cells", MaxCells), "fewer values an axis")
+	n := len(p.Cells())
+	if all := n * len(p.Targets); all > MaxCells {
+		return usage("grid", fmt.Sprintf("of %d cells", all), fmt.Sprintf("at most %d cells", MaxCells), "fewer values an axis")
+	}
+	return p.validateSearch(n)
+}
+
+// validateSearch knows how many cells a target has.
+func (p Plan) validateSearch(cells int) error {
+	switch p.Search {
+	case "", SearchGrid, SearchRandom, SearchHalving:
+	default:
+		return usage("search", strconv.Quote(string(p.Search)), "grid, random or halving", string(SearchGrid))
+	}
+	if p.Sample != 0 && p.Search != SearchRandom {
+		return usage("sample", strconv.Itoa(p.Sample)+" with --search "+string(cmp.Or(p.Search, SearchGrid)), "--search random", "")
+	}
+	if p.Search == SearchRandom {
+		if err := within("sample", p.Sample, 1, cells, " (the cells of the grid)"); err != nil {
+			return err
+		}
+	}
+	if _, err := p.objectives(); err != nil {
+		return fmt.Errorf("--objectives: %w", err)
+	}
+	if _, err := p.constraint(); err != nil {
+		return fmt.Errorf("--where: %w", err)
 	}
 	return nil
+}
+
+// objectives are the metrics of the front.
+func (p Plan) objectives() ([]search.Metric, error) {
+	if len(p.Objectives) == 0 {
+		return search.Objectives(search.Defaults())
+	}
+	return search.Objectives(p.Objectives)
+}
+
+// constraint is the one on the front's cells, nil where there is none.
+func (p Plan) constraint() (*search.Where, error) {
+	if p.Where == "" {
+		return nil, nil
+	}
+	return search.ParseWhere(p.Where)
 }
 
 func (p Plan) validateTargets() error {

@@ -2,8 +2,6 @@ package sweep
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/seed-c6f48606/harness/harness/store"
@@ -16,9 +14,11 @@ type Record struct {
 	Plan      Plan
 	Cells     []RecordedCell // in the plan's order
 	Artefacts []store.Artefact
-	Trials    []store.Trial // in the order they were stored, with samples
+	Trials    []store.Trial // in the order they were stored
 	Qualities []store.Quality
 	Events    []store.Event
+
+	timings map[int64]Timing // by a trial's id; see Timing
 }
 
 // RecordedCell is a cell with its axes read.
@@ -27,7 +27,9 @@ type RecordedCell struct {
 	Axes Axes
 }
 
-// Read reads a run by its id, a beginning of it or "last".
+// Read reads a run by its id, a beginning of it or "last". Of its samples it keeps
+// what figures are made of, so that a run of millions takes no more memory than
+// one of hundreds; [store.Store.AddSamples] reads the samples themselves.
 func Read(ctx context.Context, s *store.Store, id string) (*Record, error) {
 	var r Record
 	var err error
@@ -41,12 +43,8 @@ func Read(ctx context.Context, s *store.Store, id string) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range cells {
-		rc := RecordedCell{Cell: c}
-		if err := json.Unmarshal(c.Axes, &rc.Axes); err != nil {
-			return nil, fmt.Errorf("reading axes of cell %s: %w", c.ID, err)
-		}
-		r.Cells = append(r.Cells, rc)
+	if r.Cells, err = readAxes(cells); err != nil {
+		return nil, err
 	}
 	if r.Artefacts, err = s.Artefacts(ctx, r.Run.ID); err != nil {
 		return nil, err
@@ -54,7 +52,12 @@ func Read(ctx context.Context, s *store.Store, id string) (*Record, error) {
 	if r.Trials, err = s.Trials(ctx, r.Run.ID); err != nil {
 		return nil, err
 	}
-	if err = s.AddSamples(ctx, r.Run.ID, r.Trials); err != nil {
+	r.timings = make(map[int64]Timing, len(r.Trials))
+	err = s.Latencies(ctx, r.Run.ID, func(trial int64, ms []float64) error {
+		r.timings[trial] = timingOf(ms)
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	if r.Qualities, err = s.Qualities(ctx, r.Run.ID); err != nil {

@@ -178,15 +178,14 @@ func (r *Record) notes() []string {
 func (r *Record) pageTrials() []page.Trial {
 	out := make([]page.Trial, 0, len(r.Trials))
 	for _, t := range r.Trials {
-		m := t.Result
+		m, x := t.Result, r.Timing(t)
 		p := page.Trial{
 			Cell: t.Cell, Repeat: t.Repeat + 1, Attempt: t.Attempt + 1, Verdict: string(m.Verdict), Reason: m.Reason,
-			Samples: len(m.Samples), PeakRSSBytes: m.PeakRSSBytes, WindowS: m.WindowS, WarmupS: m.WarmupS,
+			Samples: x.Samples, PeakRSSBytes: m.PeakRSSBytes, WindowS: m.WindowS, WarmupS: m.WarmupS,
 			ForeignCPU: m.Evidence.ForeignCPU, StealCPU: m.Evidence.StealCPU, Clock: m.Evidence.FreqRel, Warnings: texts(m.Warnings),
 		}
-		if xs := latencies(m); len(xs) > 0 {
-			p.P50MS, p.P90MS = stat.Quantile(xs, 0.5), stat.Quantile(xs, 0.9)
-			p.MinMS, p.MaxMS = slices.Min(xs), slices.Max(xs)
+		if x.Samples > 0 {
+			p.MinMS, p.P50MS, p.P90MS, p.MaxMS = x.MinMS, x.P50MS, x.P90MS, x.MaxMS
 		}
 		if m.WindowS > 0 {
 			p.ThroughputPerS = float64(m.Items) / m.WindowS

@@ -143,7 +143,12 @@ func carryOut(ctx context.Context, p Plan, source *Source, lease *store.Lease, o
 	if o.Budget > 0 {
 		r.end = time.Now().Add(o.Budget)
 	}
+	sitting := &sitting{run: r, ctx: context.WithoutCancel(ctx)}
+	r.plan.Sitting = sitting
 	err := r.stages(ctx)
+	if err == nil {
+		err = sitting.failed()
+	}
 	if errors.Is(err, store.ErrLost) {
 		return err // the run is another process's now
 	}

@@ -1,0 +1,3 @@
+{{keep_always}}
+DROP TABLE pruned;
+DROP TABLE tags;
