@@ -111,7 +111,7 @@ Exit status: 0 done; 1 usage or harness fault; 2 regression; 3 target fault;
 	root.PersistentFlags().BoolVar(&a.quiet, "quiet", false, "no progress; results, warnings and errors only")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.sweepCommand(), a.evalCommand(), a.trainCommand(), a.compressCommand(), a.reportCommand(),
-		a.exportCommand(), a.benchCommand(), a.targetsCommand(), a.powerCommand(), a.modelsCommand(), a.datasetsCommand(), a.versionCommand(), a.runnerCommand())
+		a.exportCommand(), a.replayCommand(), a.storeCommand(), a.benchCommand(), a.compareCommand(), a.gateCommand(), a.bisectCommand(), a.nightlyCommand(), a.labCommand(), a.targetsCommand(), a.powerCommand(), a.modelsCommand(), a.datasetsCommand(), a.versionCommand(), a.runnerCommand())
 	complete(root, "output", formats...)
 	return root
 }

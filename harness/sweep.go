@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/seed-c6f48606/harness/harness/search"
 	"github.com/seed-c6f48606/harness/harness/store"
 	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/runners/wire"
@@ -57,6 +58,11 @@ evaluated here, once; runner, model and data are deployed by their content, and
 the trials of the targets run beside each other. A target that does not answer is
 waited for; given up, it costs no other target's results.
 
+--search halving measures every cell once and goes on with those that may yet be
+on the Pareto front of --objectives, given the noise of trials and test items.
+It sees one half of the test split; the front is measured again at the end and
+its F1 is of the other half.
+
 Ctrl-C finishes the running trial and saves; --resume goes on.`,
 		Example: `  harness sweep
   harness sweep --bits 16,8,4 --prune-ratio 0,.25,.5 --repeats 10
@@ -64,6 +70,8 @@ Ctrl-C finishes the running trial and saves; --resume goes on.`,
   harness sweep --model ./my-model --dataset csv:train.csv --test-file test.csv --label-column intent
   harness sweep --target pi5,orin-nano,local --bits 16,8,4
   harness sweep --target label=edge --batch 1,16 --target-patience 20m
+  harness sweep --bits 16,8,6,4,3 --rank-ratio 1,.5 --prune-ratio 0,.2,.4,.6 --threshold 0,.4,.8 --search halving
+  harness sweep --bits 16,8,4 --batch 1,16 --objectives throughput_per_s,f1_macro --where 'f1_macro>=0.9 && latency_ms_p50<20'
   harness sweep --resume last`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.sweep(c, f) },
@@ -92,14 +100,18 @@ Ctrl-C finishes the running trial and saves; --resume goes on.`,
 	flags.DurationVar(&p.WarmupLimit, "warmup-limit", p.WarmupLimit, "end of a warm-up that does not settle (default 12 rounds of the texts, 3s to 30s)")
 	flags.BoolVar(&p.Energy, "energy", p.Energy, "read the energy sensor, if there is one")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "decides the order of trials, the calibration sequences and the resampling")
-	flags.StringVar(&f.search, "search", "grid", "how the cells are chosen: grid (every combination)")
+	flags.StringVar(&f.search, "search", string(sweep.SearchGrid), "how the cells are chosen: grid (every combination), random (--sample of them), halving (every one once, then those that may be on the front)")
+	flags.IntVar(&p.Sample, "sample", 0, "cells of each target that --search random measures (default a quarter of the grid)")
+	flags.StringSliceVar(&p.Objectives, "objectives", nil, "metrics of the Pareto front (default "+strings.Join(search.Defaults(), ",")+")")
+	flags.StringVar(&p.Where, "where", "", "constraint on the front's cells, such as 'f1_macro>=0.9 && energy_j<0.5'")
 	flags.StringVar(&f.recipe, "recipe", "", "YAML file of plan keys (bits: [16, 8], repeats: 6, ...); flags override it")
-	flags.DurationVar(&f.budget, "budget", 0, "begin no trial later than this after the start, such as 30m; go on with --resume")
+	flags.DurationVar(&f.budget, "budget", 0, "begin no trial that would end later than this after the start, such as 30m; go on with --resume")
 	flags.StringVar(&f.store, "store", store.Default, "database file of runs")
 	flags.StringVar(&f.report, "report", "report.html", "HTML report to write, \"\" for none")
 	flags.StringVar(&f.resume, "resume", "", "go on with a run: its id or last")
 	complete(c, "scenario", wire.SingleStream, wire.Offline)
-	complete(c, "search", "grid")
+	complete(c, "search", sweep.Searches()...)
+	complete(c, "objectives", search.Names()...)
 	a.completeTargets(c)
 	completeModel(c)
 	return c
@@ -150,6 +162,10 @@ func (f *sweepFlags) build(c *cobra.Command) (sweep.Plan, error) {
 		{"warmup-limit", func() { p.WarmupLimit = from.WarmupLimit }},
 		{"energy", func() { p.Energy = from.Energy }},
 		{"seed", func() { p.Seed = from.Seed }},
+		{"objectives", func() { p.Objectives = from.Objectives }},
+		{"where", func() { p.Where = from.Where }},
+		{"sample", func() { p.Sample = from.Sample }},
+		{"search", func() { p.Search, p.Design = sweep.Search(f.search), sweep.Grid }},
 	} {
 		if given(s.flag) {
 			s.set()
@@ -159,11 +175,8 @@ func (f *sweepFlags) build(c *cobra.Command) (sweep.Plan, error) {
 	if err := f.place(&p, file, given); err != nil {
 		return p, err
 	}
-	switch {
-	case f.search != "grid":
-		return p, fmt.Errorf("--search %q: must be grid, the one search of this build", f.search)
-	case given("search"):
-		p.Design = sweep.Grid
+	if p.Search == sweep.SearchRandom && p.Sample == 0 {
+		p.Sample = max(1, len(p.Cells())/4)
 	}
 	return p, p.Validate()
 }
