@@ -34,7 +34,7 @@ func blocks(t *testing.T, path, language string) []string {
 
 // TestDocumentedCommands: a command copied from a page must exist, with its flags.
 func TestDocumentedCommands(t *testing.T) {
-	for _, path := range []string{"README.md", "docs/boards.md"} {
+	for _, path := range []string{"README.md", "docs/boards.md", "docs/nightly.md", "docs/store.md"} {
 		found := 0
 		for _, block := range blocks(t, path, "") {
 			for line := range strings.Lines(block) {

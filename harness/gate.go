@@ -213,7 +213,13 @@ func (a *app) confirm(ctx context.Context, f *gateFlags, run *sweep.Record, r *g
 	stop, ctx, release := interrupts(ctx, bar)
 	defer release()
 	for _, g := range groups {
-		if err := confirmOne(ctx, f, run, g, [2]string{from, to}, bar, stop); err != nil {
+		err := confirmOne(ctx, f, run, g, [2]string{from, to}, bar, stop)
+		var invalid *gate.InvalidError
+		if errors.As(err, &invalid) {
+			r.Notes = append(r.Notes, fmt.Sprintf("the series of %s was not carried out: %v", g[0].Cell, err))
+			continue
+		}
+		if err != nil {
 			return interrupted(ctx, err)
 		}
 	}

@@ -226,7 +226,7 @@ func (b *bench) series(arms [2]*gate.Arm, duels []gate.Duel, rule gate.Rule, dec
 	if err != nil {
 		return nil, err
 	}
-	return &gate.Series{Arms: arms, Duels: duels, Deciding: deciding, Rule: rule, Journal: j, Seed: seed, Retries: 5}, nil
+	return &gate.Series{Arms: arms, Duels: duels, Deciding: deciding, Rule: rule, Journal: j, Seed: seed, Retries: 8}, nil
 }
 
 // shorten names a contender in tables.

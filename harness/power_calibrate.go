@@ -91,15 +91,8 @@ func (a *app) printCalibration(r *command.CalibrationRecord) error {
 	}
 	fmt.Fprintf(a.out, "\n%s, %s%s; total: %s\n", r.Sensor.Source, r.Sensor.Scope, label, r.Sensor.TotalRule)
 	fmt.Fprintf(a.out, "the total fits %s W + %s W a busy thread, at most %s W off\n", show(r.BaseW), show(r.SlopeW), show(r.ResidualW))
-	if c := r.Cost; c != nil {
-		share := func(v *float64) string {
-			if v == nil {
-				return none
-			}
-			return fmt.Sprintf("%.2f", 100**v)
-		}
-		fmt.Fprintf(a.out, "reading it every %.0f ms costs %s %% [%s, %s] of the throughput of all cores, and %s %% of a core\n",
-			1000*c.PeriodS, share(c.LossRel), share(c.Lo), share(c.Hi), share(c.CPUShare))
+	if r.Cost != nil {
+		fmt.Fprintln(a.out, costLine(r.Cost))
 	}
 	if len(r.Findings) == 0 {
 		fmt.Fprintln(a.out, "nothing is doubtful")
@@ -108,4 +101,22 @@ func (a *app) printCalibration(r *command.CalibrationRecord) error {
 		fmt.Fprintf(a.out, "%s: %s\n", x.Code, x.Text)
 	}
 	return nil
+}
+
+// costLine says what reading the sensor takes from a trial. A loss that cannot be told
+// from none is not stated as a figure.
+func costLine(c *command.SamplerCost) string {
+	share := func(v *float64) string {
+		if v == nil {
+			return none
+		}
+		return fmt.Sprintf("%.2f", 100**v)
+	}
+	text := fmt.Sprintf("reading it every %.0f ms costs ", 1000*c.PeriodS)
+	if c.Lo != nil && c.Hi != nil && *c.Lo <= 0 && *c.Hi >= 0 {
+		text += fmt.Sprintf("no throughput that can be told: [%s, %s] %% of that of all cores", share(c.Lo), share(c.Hi))
+	} else {
+		text += fmt.Sprintf("%s %% [%s, %s] of the throughput of all cores", share(c.LossRel), share(c.Lo), share(c.Hi))
+	}
+	return text + fmt.Sprintf(", and %s %% of a core", share(c.CPUShare))
 }

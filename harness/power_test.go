@@ -123,3 +123,21 @@ func TestCalibrationIsPrinted(t *testing.T) {
 		}
 	}
 }
+
+// On a busy machine the loss came out as -32 %, as if reading a sensor made a board
+// faster.
+func TestALossWithinItsErrorIsNoFigure(t *testing.T) {
+	v := func(x float64) *float64 { return &x }
+	for want, c := range map[string]command.SamplerCost{
+		"reading it every 50 ms costs no throughput that can be told: [-76.24, 12.42] % of that of all cores, and 0.79 % of a core": {
+			LossRel: v(-0.3191), Lo: v(-0.7624), Hi: v(0.1242), CPUShare: v(0.0079), PeriodS: 0.05,
+		},
+		"reading it every 50 ms costs 2.00 % [1.50, 2.50] of the throughput of all cores, and – % of a core": {
+			LossRel: v(0.02), Lo: v(0.015), Hi: v(0.025), PeriodS: 0.05,
+		},
+	} {
+		if got := costLine(&c); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 type replayResult struct {
 	Run         string             `json:"run"`
 	WrittenBy   string             `json:"written_by"`
+	Arch        string             `json:"arch"`
 	Files       int                `json:"files"`
 	Trials      int                `json:"trials"`
 	Samples     int                `json:"samples"`
@@ -28,8 +30,9 @@ func (a *app) replayCommand() *cobra.Command {
 		Short: "Check an evidence bundle and compute all its figures again",
 		Long: `Checks every byte of an evidence bundle (harness export --format bundle), computes
 every figure of its report again from the raw samples and compares them with the
-published ones, bit for bit. A damaged file, and a figure that comes out other
-than it was published, are named and end with status 1. No store is needed.`,
+published ones: bit for bit on the kind of processor that computed them, to nine
+digits on another. A damaged file, and a figure that comes out other than it was
+published, are named and end with status 1. No store is needed.`,
 		Example: `  harness replay run.tar
   harness replay run.tar --report report.html`,
 		Args: cobra.ExactArgs(1),
@@ -67,7 +70,7 @@ func (a *app) replayBundle(path, report string) error {
 	}
 	rows := r.Rows()
 	m := b.Manifest
-	result := replayResult{Run: r.Run.ID, WrittenBy: m.ToolVersion, Files: len(m.Members), Trials: len(r.Trials), Differences: []sweep.Difference{}}
+	result := replayResult{Run: r.Run.ID, WrittenBy: m.ToolVersion, Arch: m.Arch, Files: len(m.Members), Trials: len(r.Trials), Differences: []sweep.Difference{}}
 	for _, t := range r.Trials {
 		result.Samples += r.Timing(t).Samples
 	}
@@ -104,7 +107,11 @@ func (a *app) emitReplay(r replayResult) error {
 	for _, d := range r.Differences {
 		fmt.Fprintf(a.out, "%s\n  published   %s\n  recomputed  %s\n", d.Figure, d.Published, d.Recomputed)
 	}
-	_, err := fmt.Fprintf(a.out, "run %s: %s, %s and %s checked; %d of %d figures are as published\n", r.Run,
-		counted(r.Files, "file"), counted(r.Trials, "trial"), counted(r.Samples, "sample"), r.Figures-len(r.Differences), r.Figures)
+	how := "bit for bit"
+	if r.Arch != runtime.GOARCH {
+		how = fmt.Sprintf("to nine digits, as they were computed on %s", r.Arch)
+	}
+	_, err := fmt.Fprintf(a.out, "run %s: %s, %s and %s checked; %d of %d figures are as published, %s\n", r.Run,
+		counted(r.Files, "file"), counted(r.Trials, "trial"), counted(r.Samples, "sample"), r.Figures-len(r.Differences), r.Figures, how)
 	return err
 }

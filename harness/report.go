@@ -19,7 +19,7 @@ type runFlags struct{ store, run string }
 
 func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.store, "store", store.Default, "database of runs: a file, or postgres://USER@HOST/DATABASE")
-	c.Flags().StringVar(&f.run, "run", store.Last, "id of the run, a beginning of it, or last")
+	c.Flags().StringVar(&f.run, "run", store.Last, "id of the run, a beginning of it, its tag, or last")
 }
 
 func (f *runFlags) read(c *cobra.Command) (*sweep.Record, []stat.Row, error) {
@@ -32,7 +32,7 @@ func (f *runFlags) read(c *cobra.Command) (*sweep.Record, []stat.Row, error) {
 }
 
 func (f *runFlags) readFrom(c *cobra.Command, s *store.Store) (*sweep.Record, []stat.Row, error) {
-	r, err := sweep.Read(c.Context(), s, f.run)
+	r, err := sweep.Skim(c.Context(), s, f.run)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -54,7 +54,7 @@ func TestScale(t *testing.T) {
 			}
 
 			began = time.Now()
-			r, err := sweep.Read(t.Context(), s, big)
+			r, err := sweep.Skim(t.Context(), s, big)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestScale(t *testing.T) {
 				{"export", "--samples", "--format", "parquet"},
 				{"export", "--format", "bundle"},
 			} {
-				of := func(run string) (int64, time.Duration) {
+				of := func(run string) (peak int64, took, cpu time.Duration) {
 					began := time.Now()
 					cmd := exec.Command(os.Args[0], append(args, "--store", where, "--run", run)...)
 					cmd.Env = append(os.Environ(), asHarness+"=1")
@@ -79,11 +79,11 @@ func TestScale(t *testing.T) {
 					if err := cmd.Run(); err != nil {
 						t.Fatalf("%v: %v", args, err)
 					}
-					return peakRSS(cmd.ProcessState), time.Since(began)
+					return peakRSS(cmd.ProcessState), time.Since(began), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 				}
-				little, _ := of(small)
-				much, took := of(big)
-				t.Logf("%v: %.1f s, peak %d MB (a tenth of the samples: %d MB)", args, took.Seconds(), much>>20, little>>20)
+				little, _, _ := of(small)
+				much, took, cpu := of(big)
+				t.Logf("%v: %.1f s, %.1f s of processor, peak %d MB (a tenth of the samples: %d MB)", args, took.Seconds(), cpu.Seconds(), much>>20, little>>20)
 				if much > little+little/2+64<<20 {
 					t.Errorf("%v: %d MB for %d samples and %d MB for a tenth: memory grows with the run", args, much>>20, *scaleSamples, little>>20)
 				}

@@ -185,9 +185,9 @@ func (a *app) storePruneCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "prune --keep AGE", Short: "Remove old runs",
 		Long: `Removes whole runs that nothing was stored of for longer than --keep. Tagged ones
-stay unless --keep-tagged=false; a run that is being measured always stays. A run
-once removed is not brought back by a merge. The file does not shrink before
-harness store compact, or with --compact.`,
+stay unless --keep-tagged=false, those of a nightly's history among them; a run
+that is being measured always stays. A run once removed is not brought back by a
+merge. The file does not shrink before harness store compact, or with --compact.`,
 		Example: "  harness store prune --keep 90d --dry-run\n  harness store prune --keep 26w --keep-last 10 --compact",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

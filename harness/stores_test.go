@@ -63,7 +63,7 @@ func openOld(t *testing.T) (*store.Store, *sweep.Record, []stat.Row) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	r, err := sweep.Read(t.Context(), s, store.Last)
+	r, err := sweep.Skim(t.Context(), s, store.Last)
 	if err != nil {
 		t.Fatal(err)
 	}

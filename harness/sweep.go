@@ -106,7 +106,7 @@ Ctrl-C finishes the running trial and saves; --resume goes on.`,
 	flags.StringVar(&p.Where, "where", "", "constraint on the front's cells, such as 'f1_macro>=0.9 && energy_j<0.5'")
 	flags.StringVar(&f.recipe, "recipe", "", "YAML file of plan keys (bits: [16, 8], repeats: 6, ...); flags override it")
 	flags.DurationVar(&f.budget, "budget", 0, "begin no trial that would end later than this after the start, such as 30m; go on with --resume")
-	flags.StringVar(&f.store, "store", store.Default, "database file of runs")
+	flags.StringVar(&f.store, "store", store.Default, "database of runs: a file, or postgres://USER@HOST/DATABASE")
 	flags.StringVar(&f.report, "report", "report.html", "HTML report to write, \"\" for none")
 	flags.StringVar(&f.resume, "resume", "", "go on with a run: its id or last")
 	complete(c, "scenario", wire.SingleStream, wire.Offline)
@@ -281,20 +281,23 @@ func (a *app) showRest(ctx context.Context, s *store.Store, id string, f *sweepF
 func resumeLine(id, location string) string {
 	line := "harness sweep --resume " + id
 	if location != store.Default {
-		line += " --store " + location
+		line += " --store " + store.Mask(location)
 	}
 	return line
 }
 
 // show prints a run's table and writes its report.
 func (a *app) show(ctx context.Context, s *store.Store, id string, f *sweepFlags) (*sweep.Record, error) {
-	record, err := sweep.Read(ctx, s, id)
+	record, err := sweep.Skim(ctx, s, id)
 	if err != nil {
 		return record, err
 	}
-	rows := record.Rows()
+	rows := record.Searched()
 	if err := a.emitRun(record, rows); err != nil {
 		return record, err
+	}
+	if a.format == "table" && record.Chosen() {
+		printFronts(a.out, record.Searches(rows))
 	}
 	if f.report != "" {
 		if err := writeReport(f.report, record, rows); err != nil {
@@ -302,7 +305,7 @@ func (a *app) show(ctx context.Context, s *store.Store, id string, f *sweepFlags
 		}
 	}
 	if a.format == "table" {
-		fmt.Fprintf(a.out, "\nrun %s in %s", record.Run.ID, f.store)
+		fmt.Fprintf(a.out, "\nrun %s in %s", record.Run.ID, store.Mask(f.store))
 		if f.report != "" {
 			fmt.Fprintf(a.out, ", report %s", f.report)
 		}

@@ -255,7 +255,10 @@ func decide(findings []Finding, p Policy) {
 // machine's own change taken out agree on it: a slow day of the board is then no
 // regression, and a control that is off makes none up.
 func (f *Finding) judge(p Policy) {
-	small := func(i stat.Interval) bool { return i.Lo >= -p.MarginPct && i.Hi <= p.MarginPct }
+	// Two trials have an interval that covers little; that they are equal says something.
+	small := func(i stat.Interval) bool {
+		return i.Lo >= -p.MarginPct && i.Hi <= p.MarginPct && (i.Level >= 0.9 || i.Lo == i.Hi)
+	}
 	worse := func(i stat.Interval) bool { return i.Lo > 0 && i.Value > p.MarginPct }
 	better := func(i stat.Interval) bool { return i.Hi < 0 && i.Value < -p.MarginPct }
 	if !f.Less {
@@ -266,7 +269,7 @@ func (f *Finding) judge(p Policy) {
 		f.Verdict, f.Further = stat.Regressed, 0
 	case told && better(f.Raw) && better(f.Effect):
 		f.Verdict, f.Further = stat.Improved, 0
-	case small(f.Effect), small(f.Raw) && f.Raw.Level >= confidence-0.02 && f.Control == nil:
+	case small(f.Effect):
 		f.Verdict, f.Further = stat.Same, 0
 	default:
 		f.Verdict = stat.CannotTell

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,7 +85,7 @@ func ParseCell(text string) (sweep.Axes, string, error) {
 	for i, prefix := range []string{"b", "r", "p", "t", "n", "c"} {
 		number, ok := strings.CutPrefix(parts[i], prefix)
 		v, err := strconv.ParseFloat(number, 64)
-		if !ok || err != nil {
+		if !ok || err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 			return bad(fmt.Sprintf("part %d, %.20q, is not %s and a number", i+1, parts[i], prefix))
 		}
 		n[i] = v

@@ -47,14 +47,17 @@ func Percent(i stat.Interval) string {
 	if math.IsNaN(i.Value) {
 		return "–"
 	}
-	text := fmt.Sprintf("%+.2f %%", i.Value)
-	switch {
-	case math.IsNaN(i.Lo) || math.IsNaN(i.Hi), math.IsInf(i.Lo, 0) && math.IsInf(i.Hi, 0):
-		return text
-	case i.Lo <= -100:
-		return text + fmt.Sprintf(" [–, %+.2f]", i.Hi)
-	case math.IsInf(i.Hi, 0):
-		return text + fmt.Sprintf(" [%+.2f, –]", i.Lo)
+	// An end that nothing rules out yet is a dash.
+	lo, hi := "–", "–"
+	if i.Lo > -100 {
+		lo = fmt.Sprintf("%+.2f", i.Lo)
 	}
-	return text + fmt.Sprintf(" [%+.2f, %+.2f]", i.Lo, i.Hi)
+	if i.Hi < math.Inf(1) {
+		hi = fmt.Sprintf("%+.2f", i.Hi)
+	}
+	text := fmt.Sprintf("%+.2f %%", i.Value)
+	if lo == "–" && hi == "–" {
+		return text
+	}
+	return text + " [" + lo + ", " + hi + "]"
 }

@@ -210,12 +210,11 @@ func (e *EmailPlan) send(ctx context.Context, m Message, user, password string) 
 // text is the mail after RFC 5322.
 func (e *EmailPlan) text(m Message) []byte {
 	var b bytes.Buffer
-	header := func(name, value string) {
-		fmt.Fprintf(&b, "%s: %s\r\n", name, strings.NewReplacer("\r", " ", "\n", " ").Replace(value))
-	}
+	line := strings.NewReplacer("\r", " ", "\n", " ")
+	header := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, line.Replace(value)) }
 	header("From", e.From)
 	header("To", strings.Join(e.To, ", "))
-	header("Subject", mime.QEncoding.Encode("utf-8", fmt.Sprintf("harness %s: %s", m.Branch, m.Status)))
+	header("Subject", mime.QEncoding.Encode("utf-8", line.Replace(fmt.Sprintf("harness %s: %s", m.Branch, m.Status))))
 	header("Date", m.Time.Format(time.RFC1123Z))
 	header("MIME-Version", "1.0")
 	header("Content-Type", "text/plain; charset=utf-8")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
+	"reflect"
 	"regexp"
 	"time"
 
@@ -95,6 +96,9 @@ func ParsePlan(text []byte) (Plan, error) {
 	if err := yaml.UnmarshalWithOptions(text, &p, yaml.Strict()); err != nil {
 		return p, err
 	}
+	if reflect.DeepEqual(p, Plan{}) {
+		p = DefaultPlan() // an empty document empties what it is read into
+	}
 	if p.Gate.Baseline == "" {
 		p.Gate.Baseline = p.Branch + "~7d"
 	}
@@ -121,6 +125,9 @@ func (p Plan) Policy() (Policy, error) {
 
 // Validate refuses what would fail at the end of a night.
 func (p Plan) Validate() error {
+	if !branchForm.MatchString(p.Branch) {
+		return fmt.Errorf("branch %.80q: must begin with a letter and have letters, digits and . _ / - only, at most 60", p.Branch)
+	}
 	policy, err := p.Policy()
 	if err != nil {
 		return fmt.Errorf("gate.metrics: %w", err)
@@ -134,8 +141,6 @@ func (p Plan) Validate() error {
 	switch {
 	case p.Store == "":
 		return fmt.Errorf("store: is empty; name a file, such as harness.db, or a postgres:// address")
-	case !branchForm.MatchString(p.Branch):
-		return fmt.Errorf("branch %.80q: must begin with a letter and have letters, digits and . _ / - only, at most 60", p.Branch)
 	case p.Budget < 0:
 		return fmt.Errorf("budget %v: must be 0 (none) or more, such as 2h", p.Budget)
 	case p.Keep < day:

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/seed-c6f48606/harness/harness/store"
 	"github.com/seed-c6f48606/harness/harness/sweep"
@@ -209,8 +210,41 @@ func Pairs(blocks []Block, m Metric) []stat.Pair {
 	return out
 }
 
-// block measures the four trials of a block.
+// maxUneven bounds by how much the machine's own rate may differ between the trials of
+// a block, and unevenTries how often a block in which it does is measured anew. On a
+// shared machine a neighbour comes and goes; what it does to one trial of a pair is no
+// difference of the arms. The choice looks at the machine alone, not at the arms.
+const (
+	maxUneven   = 1.1
+	unevenTries = 4
+)
+
+// block measures a block, anew where the machine changed under it.
 func (s *Series) block(ctx context.Context, d Duel, number int) (Block, error) {
+	lost := 0
+	for try := 0; ; try++ {
+		b, err := s.four(ctx, d, number)
+		if b.Redone += lost; err != nil || try >= unevenTries || b.uneven() <= maxUneven {
+			return b, err
+		}
+		if s.stopping() {
+			return b, sweep.ErrInterrupted
+		}
+		lost = b.Redone + len(b.Order)
+		s.Progress.Note(store.Info, fmt.Sprintf("block %d of %s: the machine's own rate changed by %.0f %% under it; measured anew", number+1, d.Cell, 100*(b.uneven()-1)))
+	}
+}
+
+// uneven is the greatest over the least rate of the machine, 1 where it is not known.
+func (b *Block) uneven() float64 {
+	if lo := slices.Min(b.Roofs[:]); lo > 0 {
+		return slices.Max(b.Roofs[:]) / lo
+	}
+	return 1
+}
+
+// four measures the four trials of a block.
+func (s *Series) four(ctx context.Context, d Duel, number int) (Block, error) {
 	b := Block{Cell: d.Cell, Number: number, Order: abba, Values: map[string][4]float64{}}
 	if s.rng(d.Cell, number).IntN(2) == 1 {
 		b.Order = baab
@@ -223,6 +257,9 @@ func (s *Series) block(ctx context.Context, d Duel, number int) (Block, error) {
 			return b, err
 		}
 		results[i] = r
+		if roof := r.Evidence.PeakGOPS; roof != nil {
+			b.Roofs[i] = *roof
+		}
 		b.Redone += redone
 	}
 	for _, m := range Metrics {
@@ -264,6 +301,21 @@ func (s *Series) trial(ctx context.Context, d Duel, side int) (r wire.MeasureRes
 			}
 			return r, redone, &InvalidError{r.Verdict, r.Reason, redone + 1}
 		}
+		if err := s.pause(ctx, redone); err != nil {
+			return r, redone, err
+		}
+	}
+}
+
+// pause gives what disturbs the machine time to end: longer with every try.
+func (s *Series) pause(ctx context.Context, try int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.Stop:
+		return sweep.ErrInterrupted
+	case <-time.After(min(15*time.Second, time.Second<<try)):
+		return nil
 	}
 }
 

@@ -57,13 +57,24 @@ func (c Controller) Run(ctx context.Context, stop <-chan struct{}) error {
 		return errors.New("a controller needs a name")
 	}
 	for _, board := range c.Boards {
-		if err := c.Queue.AddBoard(ctx, board); err != nil {
-			return err
+		if !boardName.MatchString(board) {
+			return usage("board %q: a name has up to 63 letters, digits, dots, dashes and underscores", board)
 		}
 	}
 	d := &driver{Controller: c, held: map[string]*holding{}, plans: map[string]Sweep{}, stop: stop}
-	if err := d.start(ctx); err != nil {
-		return fmt.Errorf("starting to take jobs: %w", err)
+	for {
+		err := d.start(ctx)
+		if err == nil {
+			break
+		}
+		c.Log.Warn("no jobs can be taken yet", "error", err) // its database may be away
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("starting to take jobs: %w", err)
+		case <-stop:
+			return nil
+		case <-time.After(time.Second):
+		}
 	}
 	var group sync.WaitGroup
 	for _, board := range c.Boards {

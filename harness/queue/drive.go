@@ -86,6 +86,11 @@ func (d *driver) stopping() bool {
 func (d *driver) keep(ctx context.Context, board string) {
 	for ctx.Err() == nil && !d.stopping() {
 		lease, err := d.Queue.Acquire(ctx, board, d.Name, d.TTL)
+		if errors.Is(err, ErrNotFound) {
+			if err = d.Queue.AddBoard(ctx, board); err == nil {
+				continue
+			}
+		}
 		if err != nil && ctx.Err() == nil {
 			d.Log.Warn("lease cannot be taken", "board", board, "error", err)
 		}
@@ -227,11 +232,19 @@ func (d *driver) finish(ctx context.Context) {
 	}
 }
 
-// Finish closes the active sweeps all of whose trials are done.
+// keepLog is how long the log of a sweep that is over is kept. Its results stay.
+const keepLog = 30 * 24 * time.Hour
+
+// Finish closes the active sweeps all of whose trials are done, and forgets the
+// logs of those that were over long ago.
 func (q *Queue) Finish(ctx context.Context) error {
 	return q.within(ctx, "closing sweeps", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, q.dialect.sql(`UPDATE lab_sweeps SET state = 'done', ended_us = {now} WHERE state = 'active'
 			AND total = (SELECT count(*) FROM lab_trials t WHERE t.sweep = lab_sweeps.id AND t.last = 1)`))
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, q.dialect.sql("DELETE FROM lab_log WHERE sweep IN (SELECT id FROM lab_sweeps WHERE ended_us > 0 AND ended_us < {now} - $1)"), keepLog.Microseconds())
 		return err
 	})
 }

@@ -32,7 +32,7 @@ var boardName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 // AddBoard makes a board known. One that is known is left alone.
 func (q *Queue) AddBoard(ctx context.Context, name string) error {
 	if !boardName.MatchString(name) {
-		return fmt.Errorf("board %q: a name has up to 63 letters, digits, dots, dashes and underscores", name)
+		return usage("board %q: a name has up to 63 letters, digits, dots, dashes and underscores", name)
 	}
 	return q.within(ctx, "adding board "+name, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, q.dialect.sql("INSERT INTO lab_boards (name) VALUES ($1) ON CONFLICT DO NOTHING"), name)

@@ -145,7 +145,9 @@ func (q *Queue) openSQLite(location string) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(8000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)"}}
+	// A power cut may undo the last transactions: their trials are jobs again, and
+	// still count once. For that, nobody waits for the disk five times a trial.
+	query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(8000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(NORMAL)"}}
 	if q.db, err = sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode()); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (d *driver) tend(h *holding) error {
 		return err
 	}
 	for _, line := range lines {
-		shut, known := closed(line.owner), false
+		shut := closed(line.owner)
 		was, known := h.queues[line.name]
 		ctx, cancel := context.WithTimeout(h.ctx, statementLimit)
 		switch {

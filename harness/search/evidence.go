@@ -133,7 +133,7 @@ func (e Evidence) Probabilities(draws int, seed uint64) []float64 {
 	pool := e.noise(values)
 	known := make([]bool, len(e.Cells))
 	for i, v := range values {
-		known[i] = pool != nil && costs(e.Objectives, v) != nil
+		known[i] = pool != nil && costs(e.Objectives, v) != nil && !slices.ContainsFunc(v, math.IsNaN)
 		if !known[i] {
 			out[i] = math.NaN()
 		}
@@ -166,6 +166,20 @@ func (e Evidence) Probabilities(draws int, seed uint64) []float64 {
 		out[i] /= float64(draws)
 	}
 	return out
+}
+
+// Front marks the cells whose medians meet Where and are dominated by no other
+// such cell's.
+func (e Evidence) Front() []bool {
+	columns := Columns(e.Objectives, e.Where)
+	values := e.Values()
+	points := make([][]float64, len(values))
+	for i, row := range values {
+		if e.holds(columns, row) {
+			points[i] = costs(e.Objectives, row)
+		}
+	}
+	return front(points)
 }
 
 func (e Evidence) holds(columns []Metric, row []float64) bool {

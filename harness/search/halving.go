@@ -159,15 +159,12 @@ func (h *Halving) level() int { return min(1<<len(h.rounds), h.Repeats) }
 // every cell that is more likely on it than not.
 func (h *Halving) finish(e Evidence, p []float64) {
 	h.last = []int{}
-	values := e.Values()
-	columns := Columns(h.Objectives, h.Where)
-	points := make([][]float64, len(values))
-	for _, c := range h.alive {
-		if e.holds(columns, values[c]) {
-			points[c] = costs(h.Objectives, values[c])
+	for c := range e.Cells { // those that are out dominate no more than they are dominated
+		if !slices.Contains(h.alive, c) {
+			e.Cells[c] = Known{Subject: -1}
 		}
 	}
-	on := front(points)
+	on := e.Front()
 	for _, c := range h.alive {
 		if on[c] || p[c] >= 0.5 {
 			h.last = append(h.last, c)

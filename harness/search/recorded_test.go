@@ -31,7 +31,7 @@ const (
 	answersFile = "testdata/answers.gz"
 )
 
-var recordFrom = flag.String("record", "", "rewrite the recording from the last run of this store")
+var recordFrom = flag.String("record", "", "rewrite the recording from the last run of this store; of several, joined by commas, a trial is taken from the first that has its samples")
 
 // recording is a sweep in which every cell was measured.
 type recording struct {
@@ -52,14 +52,29 @@ func TestRecord(t *testing.T) {
 	if *recordFrom == "" {
 		t.Skip("no -record STORE")
 	}
-	s, err := store.OpenExisting(context.Background(), *recordFrom)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	r, err := sweep.Read(context.Background(), s, store.Last)
-	if err != nil {
-		t.Fatal(err)
+	var r *sweep.Record
+	for _, name := range strings.Split(*recordFrom, ",") {
+		s, err := store.OpenExisting(context.Background(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		part, err := sweep.Read(context.Background(), s, store.Last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r == nil {
+			r = part
+			continue
+		}
+		for _, trial := range part.Trials {
+			same := func(q store.Trial) bool {
+				return q.Cell == trial.Cell && q.Repeat == trial.Repeat && q.Attempt == trial.Attempt
+			}
+			if len(trial.Result.Samples) > 0 && !slices.ContainsFunc(r.Trials, same) {
+				r.Trials = append(r.Trials, trial)
+			}
+		}
 	}
 	rec := fromRun(r)
 	var cells, answers bytes.Buffer

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/seed-c6f48606/harness/harness/search"
 	"github.com/seed-c6f48606/harness/harness/sweep"
+	"github.com/seed-c6f48606/harness/reports/plot"
 	"github.com/seed-c6f48606/harness/reports/stat"
 )
 
@@ -76,6 +78,7 @@ type sitting struct {
 	seed    uint64
 	planted bool // every trial is the truth times a recorded deviation
 	made    map[search.Slot][]float64
+	order   []search.Slot // of made
 }
 
 func (s *sitting) Done(at search.Slot) bool { return s.made[at] != nil }
@@ -85,6 +88,7 @@ func (s *sitting) Trial(at search.Slot) []float64 { return s.made[at] }
 // measure makes a trial: a recorded one of the cell as long as there are any,
 // in an order of the seed, else the cell's median with a recorded deviation.
 func (s *sitting) measure(at search.Slot) {
+	s.order = append(s.order, at)
 	rng := rand.New(rand.NewPCG(s.seed<<32|uint64(at.Cell), uint64(at.Repeat)))
 	trials := s.trial[at.Cell]
 	if !s.planted && at.Repeat < len(trials) {
@@ -115,12 +119,12 @@ func (w *world) run(h *search.Halving, seed uint64, planted bool) *sitting {
 }
 
 // halving is the search of a live sweep of this plan: the half of the items that
-// it may see, resampled, and six repeats.
+// it may see, resampled, and half of six repeats before the front's own six.
 func (w *world) halving(seed uint64) *search.Halving {
 	seen := sweep.Half(w.truth, seed, 0)
 	return &search.Halving{
 		Objectives: w.columns, Subjects: w.subjects, Answers: sweep.Score(w.results(), nil, w.columns, seen, seed),
-		Repeats: repeats, Fresh: repeats, Seed: seed,
+		Repeats: repeats / 2, Fresh: repeats, Seed: seed,
 	}
 }
 
@@ -136,27 +140,139 @@ func (w *world) volume(cells []int) float64 {
 	return search.Volume(w.columns, chosen, corner) / search.Volume(w.columns, w.figures, corner)
 }
 
-func TestTry(t *testing.T) {
-	for _, objectives := range [][]string{{"latency_ms_p50", "f1_macro", "model_bytes"}, {"latency_ms_p50", "f1_macro", "peak_rss_bytes"}, {"latency_ms_p50", "throughput_per_s", "f1_macro", "model_bytes"}} {
-		w := newWorld(t, objectives...)
-		var spread []float64
-		for _, d := range w.noise {
-			spread = append(spread, math.Abs(math.Log(d[0])))
-		}
-		n := 0
-		for _, on := range search.Front(w.columns, w.figures) {
-			if on {
-				n++
+// spread is the median absolute deviation of the trials' first objective, relative.
+func (w *world) spread() float64 {
+	var xs []float64
+	for _, d := range w.noise {
+		xs = append(xs, math.Abs(math.Log(d[0])))
+	}
+	return stat.Median(xs)
+}
+
+var calibration = flag.Bool("calibration", false, "compare probabilities with what came true, and draw the picture of it")
+
+var seeds = flag.Int("seeds", 2, "searches of each kind in the recorded sweep")
+
+// A search that misses the front sends a user to a worse variant; one that costs as
+// much as the grid is no search. Both are measured in a real sweep of 1,000 cells.
+func TestHalvingFindsTheFrontOfARecordedSweep(t *testing.T) {
+	for _, c := range []struct {
+		objectives  []string
+		least, most float64 // hypervolume and cost that are promised, as shares; 0 = only told
+	}{
+		{[]string{"latency_ms_p50", "f1_macro", "model_bytes"}, 0.98, 0.25},
+		{[]string{"latency_ms_p50", "f1_macro", "peak_rss_bytes"}, 0.98, 0},
+		{[]string{"latency_ms_p50", "throughput_per_s", "f1_macro", "model_bytes"}, 0, 0},
+	} {
+		w := newWorld(t, c.objectives...)
+		for _, planted := range []bool{false, true} {
+			var volumes, costs []float64
+			n := *seeds
+			if c.least == 0 || c.most == 0 {
+				n = max(1, n/10)
 			}
-		}
-		fmt.Println(objectives, "true front", n, "noise", len(w.noise), stat.Median(spread), stat.Quantile(spread, .9))
-		for seed := range uint64(4) {
-			h := w.halving(seed)
-			s := w.run(h, seed, seed%2 == 1)
-			fmt.Printf("seed %d: cost %d = %.1f %%, volume %.2f %%, front %d\n", seed, len(s.made), 100*float64(len(s.made))/float64(len(w.axes)*repeats), 100*w.volume(h.Front()), len(h.Front()))
-			for _, r := range h.Rounds() {
-				fmt.Printf("   round %d: %d in, %d out, %d further\n", r.Repeats, len(r.Cells), len(r.Dropped), len(r.Measure))
+			for seed := range uint64(n) {
+				h := w.halving(seed + 1)
+				s := w.run(h, seed+1, planted)
+				volumes = append(volumes, w.volume(h.Front()))
+				costs = append(costs, float64(len(s.made))/float64(len(w.axes)*repeats))
+			}
+			t.Logf("%v, planted %v, MAD %.1f %%: hypervolume median %.2f %%, least %.2f %%; cost median %.1f %%, most %.1f %% (%d searches)",
+				c.objectives, planted, 100*w.spread(), 100*stat.Median(volumes), 100*slices.Min(volumes), 100*stat.Median(costs), 100*slices.Max(costs), len(costs))
+			if v := stat.Median(volumes); v < c.least {
+				t.Errorf("%v: the search reaches %.2f %% of the grid's hypervolume, want %.0f %%", c.objectives, 100*v, 100*c.least)
+			}
+			if v := stat.Median(costs); c.most > 0 && v > c.most {
+				t.Errorf("%v: the search costs %.1f %% of the grid, want at most %.0f %%", c.objectives, 100*v, 100*c.most)
 			}
 		}
 	}
+}
+
+// bin is what came of the cells that were given about one probability.
+type bin struct {
+	n, on int
+	sum   float64
+}
+
+// A probability that is none misleads whoever picks by it: of the cells that are
+// said to be on the front with 70 %, 70 % must be.
+func TestProbabilitiesAreCalibrated(t *testing.T) {
+	if !*calibration {
+		t.Skip("no -calibration: minutes of computing")
+	}
+	w := newWorld(t, "latency_ms_p50", "f1_macro", "model_bytes")
+	on := search.Front(w.columns, w.figures)
+	series := []plot.Series{{X: []float64{0, 1}, Y: []float64{0, 1}, Aside: true}}
+	for _, trials := range []int{1, 3} {
+		bins := make([]bin, 10)
+		var brier, base float64
+		cells := 0
+		for seed := range uint64(*seeds) {
+			rng := rand.New(rand.NewPCG(seed, 99))
+			items := make([]int, len(w.truth)/2)
+			for i := range items {
+				items[i] = rng.IntN(len(w.truth))
+			}
+			s := &sitting{world: w, seed: seed + 1000, planted: true, made: map[search.Slot][]float64{}}
+			e := search.Evidence{Objectives: w.columns, Answers: sweep.Score(w.results(), nil, w.columns, items, seed)}
+			for c := range w.axes {
+				k := search.Known{Subject: w.subjects[c]}
+				n := trials
+				if c%40 == 0 {
+					n = max(n, 3) // the pilots, which tell the noise
+				}
+				for r := range n {
+					s.measure(search.Slot{Cell: c, Repeat: r})
+					k.Trials = append(k.Trials, s.Trial(search.Slot{Cell: c, Repeat: r}))
+				}
+				e.Cells = append(e.Cells, k)
+			}
+			for c, p := range e.Probabilities(search.DefaultDraws, seed) {
+				if search.Unknown(p) || p < 0.01 && !on[c] {
+					continue // the many that nobody asks about would make any forecast look good
+				}
+				b := &bins[min(9, int(10*p))]
+				b.n++
+				b.sum += p
+				hit := 0.0
+				if on[c] {
+					b.on++
+					hit = 1
+				}
+				brier += (p - hit) * (p - hit)
+				base += hit
+				cells++
+			}
+		}
+		base /= float64(cells)
+		pictured := plot.Series{Name: fmt.Sprintf("%d trials a cell", trials), Points: true}
+		t.Logf("%d trials a cell, %d cells: Brier score %.3f (a constant's %.3f)", trials, cells, brier/float64(cells), base*(1-base))
+		worst := 0.0
+		for _, b := range bins {
+			if b.n == 0 {
+				continue
+			}
+			said, was := b.sum/float64(b.n), float64(b.on)/float64(b.n)
+			t.Logf("  said %.3f  was %.3f  (%d)", said, was, b.n)
+			worst += math.Abs(said-was) * float64(b.n) / float64(cells)
+			lo, hi := wilson(b.on, b.n)
+			pictured.X, pictured.Y = append(pictured.X, said), append(pictured.Y, was)
+			pictured.Low, pictured.High = append(pictured.Low, lo), append(pictured.High, hi)
+		}
+		t.Logf("  mean distance %.3f", worst)
+		series = append(series, pictured)
+		if worst > 0.15 {
+			t.Errorf("after %d trials a cell the probabilities are %.3f off on average", trials, worst)
+		}
+	}
+	draw(t, "search-reliability.svg", plot.Dimension{Title: "probability of being on the front, said"}, plot.Dimension{Title: "share that was on it"}, series)
+}
+
+// wilson is the 95 % interval of a share (Wilson 1927).
+func wilson(k, n int) (lo, hi float64) {
+	const z = 1.959964
+	p, m := float64(k)/float64(n), float64(n)
+	mid, half := p+z*z/(2*m), z*math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	return (mid - half) / (1 + z*z/m), (mid + half) / (1 + z*z/m)
 }

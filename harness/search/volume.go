@@ -30,7 +30,7 @@ func Worst(objectives []Metric, values [][]float64) []float64 {
 // that are not better than the reference in every objective add nothing.
 func Volume(objectives []Metric, values [][]float64, reference []float64) float64 {
 	corner := costs(objectives, reference)
-	if corner == nil {
+	if len(corner) == 0 {
 		return 0
 	}
 	var points [][]float64

@@ -108,6 +108,9 @@ func testTags(t *testing.T, location string) {
 	if r, ok, err := s.Tagged(t.Context(), "main"); r.ID != second || !ok || err != nil {
 		t.Errorf("main is %s, %v, %v", r.ID, ok, err)
 	}
+	if r, err := s.Run(t.Context(), "main"); r.ID != second || err != nil {
+		t.Errorf("run main is %s, %v", r.ID, err)
+	}
 	if tags, err := s.Tags(t.Context()); err != nil || len(tags) != 1 || tags[0].Run != second {
 		t.Errorf("tags %v, %v", tags, err)
 	}

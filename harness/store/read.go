@@ -17,8 +17,8 @@ const Last = "last"
 const selectRuns = `SELECT r.id, r.plan, r.command, r.model, r.dataset, r.tool_version, r.commit_hash, r.started_at, s.at, s.state, s.detail
 	FROM runs r JOIN run_states s ON s.id = (SELECT max(id) FROM run_states WHERE run = r.id)`
 
-// Run returns a run by its id, by an unambiguous beginning of it, or the newest
-// one by Last.
+// Run returns a run by its id, by an unambiguous beginning of it, by its tag, or
+// the newest one by Last.
 func (s *Store) Run(ctx context.Context, id string) (Run, error) {
 	if id == Last || id == "" {
 		runs, err := query(ctx, s, "reading the newest run", scanRun, selectRuns+" ORDER BY r.started_at DESC, r.id DESC LIMIT 1")
@@ -36,6 +36,9 @@ func (s *Store) Run(ctx context.Context, id string) (Run, error) {
 	case err != nil:
 		return Run{}, err
 	case len(runs) == 0:
+		if r, ok, err := s.Tagged(ctx, id); ok || err != nil {
+			return r, err
+		}
 		return Run{}, fmt.Errorf("%s holds no run %s; %s", s.name, id, s.have(ctx))
 	case len(runs) == 2 && runs[0].ID != id && runs[1].ID != id:
 		return Run{}, fmt.Errorf("run %s is ambiguous: %s and %s begin so", id, runs[1].ID, runs[0].ID)

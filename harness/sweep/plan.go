@@ -283,6 +283,10 @@ func (p Plan) validateSearch(cells int) error {
 	return nil
 }
 
+// picks is how many trials of a cell a halving search goes by at most. Those of the
+// front come to Repeats again at the end, on which its figures stand.
+func (p Plan) picks() int { return (p.Repeats + 1) / 2 }
+
 // objectives are the metrics of the front.
 func (p Plan) objectives() ([]search.Metric, error) {
 	if len(p.Objectives) == 0 {

@@ -27,11 +27,19 @@ type RecordedCell struct {
 	Axes Axes
 }
 
-// Read reads a run by its id, a beginning of it or "last". Of its samples it keeps
-// what figures are made of, so that a run of millions takes no more memory than
-// one of hundreds; [store.Store.AddSamples] reads the samples themselves.
+// Read reads a run by its id, a beginning of it, its tag or "last", with all samples.
 func Read(ctx context.Context, s *store.Store, id string) (*Record, error) {
-	var r Record
+	r, err := Skim(ctx, s, id)
+	if err != nil {
+		return nil, err
+	}
+	return r, s.AddSamples(ctx, r.Run.ID, r.Trials)
+}
+
+// Skim reads a run as Read does, but of its samples only what rows and reports are
+// made of, so that a run of millions takes no more memory than one of hundreds.
+func Skim(ctx context.Context, s *store.Store, id string) (*Record, error) {
+	r := &Record{timings: map[int64]Timing{}}
 	var err error
 	if r.Run, err = s.Run(ctx, id); err != nil {
 		return nil, err
@@ -52,7 +60,6 @@ func Read(ctx context.Context, s *store.Store, id string) (*Record, error) {
 	if r.Trials, err = s.Trials(ctx, r.Run.ID); err != nil {
 		return nil, err
 	}
-	r.timings = make(map[int64]Timing, len(r.Trials))
 	err = s.Latencies(ctx, r.Run.ID, func(trial int64, ms []float64) error {
 		r.timings[trial] = timingOf(ms)
 		return nil
@@ -64,7 +71,7 @@ func Read(ctx context.Context, s *store.Store, id string) (*Record, error) {
 		return nil, err
 	}
 	r.Events, err = s.Events(ctx, r.Run.ID)
-	return &r, err
+	return r, err
 }
 
 // ValidTrials counts the trials that enter figures.

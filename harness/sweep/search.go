@@ -12,7 +12,6 @@ import (
 
 	"github.com/seed-c6f48606/harness/harness/search"
 	"github.com/seed-c6f48606/harness/harness/store"
-	"github.com/seed-c6f48606/harness/reports/stat"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
@@ -123,7 +122,7 @@ func (h *halving) begin(s *sitting) error {
 		return err
 	}
 	one := &search.Halving{
-		Objectives: objectives, Where: where, Answers: scores.of, Repeats: p.Repeats, Fresh: p.Repeats, Seed: p.Seed ^ h.schedule.stream,
+		Objectives: objectives, Where: where, Answers: scores.of, Repeats: p.picks(), Fresh: p.Repeats, Seed: p.Seed ^ h.schedule.stream,
 	}
 	h.at = map[string]int{}
 	for _, c := range s.cells {
@@ -152,20 +151,38 @@ func (h *halving) load(s *sitting) error {
 		return err
 	}
 	for _, t := range trials {
-		h.trials[slot{h.at[t.Cell], t.Repeat}] = rowOf(h.columns, t.Result)
+		h.trials[slot{h.at[t.Cell], t.Repeat}] = rowOf(h.columns, t.Result, timingOf(latencies(t.Result)))
 	}
 	if len(h.Rounds()) > 0 {
 		return nil
 	}
 	measured, missing := h.measured()
-	if len(measured) == 0 {
-		return fmt.Errorf("searching on %s: no trial tells any of the objectives %s", h.schedule.target, strings.Join(missing, ", "))
+	if len(measured) == 0 || len(h.trials) == 0 {
+		return fmt.Errorf("searching on %s: no valid trial tells any of the objectives %s", h.schedule.target, strings.Join(missing, ", "))
 	}
 	for _, name := range missing {
 		s.progress.Note(store.Info, fmt.Sprintf("%s: no trial tells %s; the search goes without it", h.schedule.target, name))
 	}
 	h.Objectives = measured
 	h.reorder()
+	return h.judgeable()
+}
+
+// judgeable refuses a constraint that no trial and no evaluation could decide.
+func (h *halving) judgeable() error {
+	if h.Where == nil {
+		return nil
+	}
+	for _, m := range h.Where.Metrics() {
+		k := slices.Index(h.columns, m)
+		_, known := h.Answers[m.Name]
+		for _, row := range h.trials {
+			known = known || !math.IsNaN(row[k])
+		}
+		if !known {
+			return fmt.Errorf("searching on %s: no trial tells %s, which the constraint %s asks for; leave it out of --where", h.schedule.target, m.Name, h.Where)
+		}
+	}
 	return nil
 }
 
@@ -211,7 +228,7 @@ func (h *halving) remaining() int {
 			}
 		}
 	}
-	repeats := h.schedule.plan.Repeats
+	repeats := h.schedule.plan.picks()
 	switch {
 	case h.Halving == nil:
 		for c := range h.schedule.cells {
@@ -228,46 +245,21 @@ func (h *halving) remaining() int {
 }
 
 // rowOf is what a trial tells of the columns.
-func rowOf(columns []search.Metric, m wire.MeasureResult) []float64 {
+func rowOf(columns []search.Metric, m wire.MeasureResult, t Timing) []float64 {
 	row := make([]float64, len(columns))
 	for k, c := range columns {
-		row[k] = trialValue(c.Name, m)
+		row[k] = trialValue(c.Name, m, t)
 	}
 	return row
 }
 
 // trialValue is a metric of one trial as figures have it; NaN where a trial does
 // not tell it.
-func trialValue(metric string, m wire.MeasureResult) float64 {
-	energy, seconds := math.NaN(), math.NaN()
-	if m.Energy != nil && m.Energy.GrossJ > 0 {
-		energy, seconds = m.Energy.GrossJ, m.Energy.WindowS
-	}
-	switch metric {
-	case "latency_ms_p50":
-		return stat.Quantile(latencies(m), 0.5)
-	case "latency_ms_p90":
-		return stat.Quantile(latencies(m), 0.9)
-	case "latency_ms_p99":
-		return stat.Quantile(latencies(m), 0.99)
-	case "throughput_per_s":
-		return float64(m.Items) / m.WindowS
-	case "prefill_tok_s":
-		return float64(m.Tokens) / m.WindowS
-	case "model_bytes":
-		return float64(m.ModelBytes)
-	case "peak_rss_bytes":
-		return float64(m.PeakRSSBytes)
-	case "tops_nominal":
-		return tera(m.DenseMAC, m.WindowS)
-	case "tops_executed":
-		return tera(m.ExecutedMAC, m.WindowS)
-	case "energy_j":
-		return energy / float64(m.Items)
-	case "power_w":
-		return energy / seconds
-	case "tops_per_w":
-		return 2 * float64(m.ExecutedMAC) / 1e12 / energy
+func trialValue(metric string, m wire.MeasureResult, t Timing) float64 {
+	for _, x := range TrialMetrics() {
+		if x.Name == metric {
+			return x.of(m, t)
+		}
 	}
 	return math.NaN()
 }
@@ -278,6 +270,7 @@ type Decision struct {
 	Repeats int                `json:"repeats"`
 	Cells   int                `json:"cells"`
 	Dropped []string           `json:"dropped"`
+	Further int                `json:"further"`         // cells that are measured further
 	Front   []string           `json:"front,omitempty"` // measured again from here on
 	P       map[string]float64 `json:"front_probability"`
 }
@@ -304,7 +297,7 @@ func (h *halving) tell(s *sitting) error {
 	}
 	for ; h.told < len(rounds); h.told++ {
 		r := rounds[h.told]
-		d := Decision{Round: h.told + 1, Repeats: r.Repeats, Cells: len(r.Cells), Dropped: h.ids(r.Dropped), P: map[string]float64{}}
+		d := Decision{Round: h.told + 1, Repeats: r.Repeats, Cells: len(r.Cells), Dropped: h.ids(r.Dropped), Further: len(r.Measure), P: map[string]float64{}}
 		for _, c := range r.Cells {
 			if !search.Unknown(r.P[c]) {
 				d.P[h.cells[c].id()] = math.Round(1000*r.P[c]) / 1000

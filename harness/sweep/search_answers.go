@@ -12,7 +12,7 @@ import (
 
 // answerDraws is how many resamples of the test items a search's probabilities
 // stand on.
-const answerDraws = 400
+const answerDraws = 250
 
 // testScores are the metrics of what models answered on some of the test items.
 type testScores struct {

@@ -16,17 +16,14 @@ type Timing struct {
 	MinMS, P50MS, P90MS, P99MS, MaxMS float64
 }
 
-// timingOf sorts ms.
+// timingOf reorders ms.
 func timingOf(ms []float64) Timing {
 	if len(ms) == 0 {
 		nan := math.NaN()
 		return Timing{0, nan, nan, nan, nan, nan}
 	}
-	slices.Sort(ms)
-	return Timing{
-		Samples: len(ms), MinMS: ms[0], MaxMS: ms[len(ms)-1],
-		P50MS: stat.Quantile(ms, 0.5), P90MS: stat.Quantile(ms, 0.9), P99MS: stat.Quantile(ms, 0.99),
-	}
+	q := stat.Quantiles(ms, 0.5, 0.9, 0.99)
+	return Timing{Samples: len(ms), MinMS: slices.Min(ms), P50MS: q[0], P90MS: q[1], P99MS: q[2], MaxMS: slices.Max(ms)}
 }
 
 // Timing is that of one of the record's trials.

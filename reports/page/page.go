@@ -38,6 +38,7 @@ type Data struct {
 	Environment wire.Environment // of the first target that told one
 	Warnings    []string         // about the whole run
 	Notes       []string         // what was done how; shown at the end
+	Searches    []Search         // what is known of each target's Pareto front; may be empty
 }
 
 // Target is a machine on which cells were measured.
@@ -91,7 +92,7 @@ func Render(w io.Writer, d Data) error {
 		return fmt.Errorf("rendering report of run %s: %w", d.Run, err)
 	}
 	t, err := template.New("report.html").Funcs(template.FuncMap{
-		"figure": figure, "labels": labels, "bytes": bytesText, "share": share, "ms": number, "p": pValue, "signed": signed,
+		"figure": figure, "labels": labels, "bytes": bytesText, "share": share, "ms": number, "p": pValue, "signed": signed, "chance": chance,
 		"time": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	}).ParseFS(files, "report.html")
 	if err != nil {

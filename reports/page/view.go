@@ -23,6 +23,7 @@ type view struct {
 	Verdicts []count
 	Columns  []string // verdicts that a trial of the run has
 	Missing  []string // metrics that no cell has
+	Fronts   []front  // the searches with their pictures
 	Duration time.Duration
 }
 
@@ -121,7 +122,7 @@ func newView(d Data) (*view, error) {
 			return nil, err
 		}
 	}
-	return v, nil
+	return v, v.drawSearches()
 }
 
 // collect groups rows and trials by cell and the cells by target.

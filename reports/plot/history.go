@@ -40,7 +40,7 @@ func History(w io.Writer, y Dimension, nights []Past, steps []int) error {
 		if begins[i] {
 			m = &fresh
 		}
-		x := Estimate{Value: float64(n.At.Unix()), Lo: math.NaN(), Hi: math.NaN()}
+		x := Estimate{Value: since(nights, n.At), Lo: math.NaN(), Hi: math.NaN()}
 		if err := m.addOn(Dimension{}, y, x, n.Value); err != nil {
 			return err
 		}
@@ -59,12 +59,15 @@ func History(w io.Writer, y Dimension, nights []Past, steps []int) error {
 	if err := fresh.draw(p, reference); err != nil {
 		return err
 	}
-	p.X.Tick.Marker = dates{}
-	first, last := nights[0].At, nights[len(nights)-1].At
-	pad := max(last.Sub(first).Seconds()/40, 3600)
-	p.X.Min, p.X.Max = float64(first.Unix())-pad, float64(last.Unix())+pad
+	p.X.Tick.Marker = dates{nights[0].At}
+	last := since(nights, nights[len(nights)-1].At)
+	pad := max(last/40, 0.1)
+	p.X.Min, p.X.Max = -pad, last+pad
 	return write(w, p, 4.2*vg.Inch, 2.3*vg.Inch)
 }
+
+// since is a time on the axis, in days after the first night.
+func since(nights []Past, t time.Time) float64 { return t.Sub(nights[0].At).Hours() / 24 }
 
 // levels are lines at the median of the nights between steps.
 func levels(nights []Past, steps []int) []plotter.XYs {
@@ -79,30 +82,22 @@ func levels(nights []Past, steps []int) []plotter.XYs {
 			v = append(v, n.Value.Value)
 		}
 		m := stat.Median(v)
-		out = append(out, plotter.XYs{{X: float64(nights[from].At.Unix()), Y: m}, {X: float64(nights[to-1].At.Unix()), Y: m}})
+		out = append(out, plotter.XYs{{X: since(nights, nights[from].At), Y: m}, {X: since(nights, nights[to-1].At), Y: m}})
 		from = to
 	}
 	return out
 }
 
-// dates puts a few days below an axis of seconds.
-type dates struct{}
+// dates puts a few days below an axis of days after the first night.
+type dates struct{ first time.Time }
 
 // Ticks implements plot.Ticker.
-func (dates) Ticks(lo, hi float64) []plot.Tick {
+func (d dates) Ticks(lo, hi float64) []plot.Tick {
 	const most = 4
-	days := int((hi-lo)/86400) + 1
-	every := (days + most - 1) / most
-	at := time.Unix(int64(lo), 0).UTC().Truncate(24 * time.Hour)
+	every := max(1, int(math.Ceil((hi-lo)/most)))
 	var ticks []plot.Tick
-	for ; float64(at.Unix()) <= hi; at = at.AddDate(0, 0, every) {
-		if v := float64(at.Unix()); v >= lo {
-			ticks = append(ticks, plot.Tick{Value: v, Label: at.Format("2 Jan")})
-		}
-	}
-	if len(ticks) == 0 { // within a day
-		v := (lo + hi) / 2
-		ticks = append(ticks, plot.Tick{Value: v, Label: time.Unix(int64(v), 0).UTC().Format("2 Jan 15:04")})
+	for v := 0.0; v <= hi; v += float64(every) {
+		ticks = append(ticks, plot.Tick{Value: v, Label: d.first.UTC().AddDate(0, 0, int(v)).Format("2 Jan")})
 	}
 	return ticks
 }

@@ -99,7 +99,7 @@ func estimators() []estimator {
 			}
 			return i, f.quantile(0.99)
 		}, 4},
-		{"mean", []int{5, 6, 8, 10, 15, 20, 30, 50, 100}, func(f family, n int, r *rand.Rand) (Interval, float64) {
+		{"mean", []int{3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100}, func(f family, n int, r *rand.Rand) (Interval, float64) {
 			return MeanInterval(take(f, n, r), Resampling{Resamples: 600, Seed: r.Uint64()}), f.mean
 		}, 4},
 		{"ratio of medians", usual, func(f family, n int, r *rand.Rand) (Interval, float64) {

@@ -167,6 +167,7 @@ func (w Watch) Tonight(histories []History) ([]Finding, []Shift) {
 type level struct {
 	history *History
 	y       []float64 // NaN: not measured; [0] tonight
+	errors  []float64 // standard errors by the repeats, as y
 	base    float64
 	nights  int     // of the baseline
 	within  float64 // typical standard error of a night
@@ -181,8 +182,7 @@ func (w Watch) level(h *History) *level {
 	if n < recent+minNights {
 		return nil
 	}
-	l := &level{history: h, y: make([]float64, n)}
-	errors := make([]float64, 0, n)
+	l := &level{history: h, y: make([]float64, n), errors: make([]float64, n)}
 	for i := range l.y {
 		night := h.Nights[len(h.Nights)-1-i]
 		l.y[i] = math.NaN()
@@ -191,10 +191,10 @@ func (w Watch) level(h *History) *level {
 			if h.HigherIsBetter {
 				l.y[i] = -l.y[i]
 			}
-			errors = append(errors, night.Error)
 		}
+		l.errors[i] = night.Error
 	}
-	l.within = max(Median(errors), leastScale)
+	l.within = max(Median(l.errors), leastScale)
 	if l.rebase(); l.nights < minNights || math.IsNaN(l.y[0]) {
 		return nil
 	}
@@ -274,19 +274,22 @@ func setScales(group []*level) {
 // finding scores the last nights of a history.
 func (w Watch) finding(l *level) (Finding, bool) {
 	base := 1.57 / float64(l.nights) // variance of the baseline's median in units of scale²
-	sum, least, sign := 0.0, math.Inf(1), 1.0
+	sum, moved, least, sign := 0.0, 0.0, math.Inf(1), 1.0
 	if l.y[0] < l.base {
 		sign = -1
 	}
 	var out Finding
 	found := false
 	for i, p := range patterns {
-		z := sign * (l.y[i] - l.base) / l.scale
+		// A night of repeats that agree less than usual counts for less.
+		scale := l.scale * max(1, l.errors[i]/l.within)
+		z := sign * (l.y[i] - l.base) / scale
 		if math.IsNaN(z) {
 			break
 		}
 		n := float64(p.nights)
 		sum += z
+		moved += sign * (l.y[i] - l.base)
 		se := math.Sqrt(1/n + base)
 		mean := sum / n / se
 		least = min(least, z/math.Sqrt(1+base))
@@ -298,7 +301,7 @@ func (w Watch) finding(l *level) (Finding, bool) {
 				continue
 			}
 			found = true
-			change, half := sign*sum/n*l.scale, 1.96*se*l.scale
+			change, half := sign*moved/n, 1.96*se*scale
 			out = Finding{
 				Name: l.history.Name, Outcome: Regressed, Score: mean, Nights: p.nights, Sure: kind.sure,
 				Change: Interval{Value: change, Lo: change - half, Hi: change + half, N: p.nights, Level: 0.95, Method: Nights},

@@ -8,44 +8,70 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// MeanInterval returns the mean with a studentized bootstrap interval, which
-// follows the skew of latencies that Student's t ignores. It is never narrower
-// than Student's below FewSamples. One value has no interval.
+// MeanInterval returns the mean with an interval mean ± q·standard error. Student's
+// q covers too little of skewed latencies, the one that the symmetric bootstrap-t
+// finds too much of latencies with two modes (98 % at twenty samples): from
+// FewSamples on q is the middle of the two, below it the larger.
 //
-// Source: Efron and Tibshirani, An Introduction to the Bootstrap, §12.5.
+// No interval of a mean is honest for every distribution when samples are few: a
+// slow mode may not have been seen at all. Below FewSamples Level is therefore the
+// least that any family of docs/statistics.md was covered, not what was asked.
+// Fewer than three values have no interval.
+//
+// Sources: Efron and Tibshirani, An Introduction to the Bootstrap, §12.5; Hall,
+// JRSS B 50 (1988) 35–45, for the symmetric form.
 func MeanInterval(xs []float64, r Resampling) Interval {
 	r = r.withDefaults()
 	n := len(xs)
 	mean, se := meanError(xs)
-	out := Interval{Value: mean, Lo: math.NaN(), Hi: math.NaN(), N: n, Level: r.Level, Method: Studentized}
-	if n < 2 {
-		out.Level, out.Method = 0, NoInterval
+	out := Interval{Value: mean, Lo: math.NaN(), Hi: math.NaN(), N: n, Method: NoInterval}
+	if n < 3 {
 		return out
 	}
-	if se == 0 {
-		out.Lo, out.Hi = mean, mean
-		return out
+	out.Level, out.Method = r.Level-meanShortfall(n), Studentized
+	student := distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}.Quantile((1 + r.Level) / 2)
+	q := max(student, studentized(xs, mean, r))
+	if n >= FewSamples {
+		q = (q + student) / 2
 	}
+	out.Lo, out.Hi = mean-q*se, mean+q*se
+	return out
+}
+
+// meanShortfall is by how much the worst family of docs/statistics.md is covered
+// less than 95 % by n values.
+func meanShortfall(n int) float64 {
+	switch {
+	case n >= FewSamples:
+		return 0
+	case n >= 8:
+		return 0.025
+	case n >= 6:
+		return 0.06
+	default:
+		return 0.10
+	}
+}
+
+// studentized returns the r.Level-quantile of |t| over resamples, 0 where no
+// resample has a spread.
+func studentized(xs []float64, mean float64, r Resampling) float64 {
 	rng := rand.New(rand.NewPCG(r.Seed, 0x85ebca6b)) //nolint:gosec // statistics, not secrets
-	draw := make([]float64, n)
+	draw := make([]float64, len(xs))
 	ts := make([]float64, 0, r.Resamples)
 	for range r.Resamples {
 		for i := range draw {
-			draw[i] = xs[rng.IntN(n)]
+			draw[i] = xs[rng.IntN(len(xs))]
 		}
 		if m, e := meanError(draw); e > 0 {
-			ts = append(ts, (m-mean)/e)
+			ts = append(ts, math.Abs(m-mean)/e)
 		}
 	}
-	slices.Sort(ts)
-	tail := (1 - r.Level) / 2
-	lo, hi := sortedQuantile(ts, tail), sortedQuantile(ts, 1-tail)
-	if n < FewSamples {
-		t := distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}.Quantile(1 - tail)
-		lo, hi = min(lo, -t), max(hi, t)
+	if len(ts) == 0 {
+		return 0
 	}
-	out.Lo, out.Hi = mean-hi*se, mean-lo*se
-	return out
+	slices.Sort(ts)
+	return sortedQuantile(ts, r.Level)
 }
 
 // meanError returns the mean and its standard error.

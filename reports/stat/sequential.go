@@ -83,11 +83,54 @@ func (c Comparison) Decide(pairs []Pair) Decision {
 	if !ok {
 		return Decision{Outcome: CannotTell, Change: Change(pairs, c.Level), Done: true, Reason: "a value is not positive"}
 	}
-	i := confidenceSequence(d, c.Level)
+	s := sequence{limit: math.Log(2 / (1 - c.Level)), lo: math.Inf(-1), hi: math.Inf(1)}
+	for _, x := range d {
+		s.add(x)
+	}
+	return c.forecast(c.judge(&s), &s)
+}
+
+// Follow replays a series as it would have been measured, with a look after each
+// pair, and returns the decision at the first look that ends it (else at the
+// last) and the pairs taken until then.
+func (c Comparison) Follow(pairs []Pair) (Decision, int) {
+	c = c.withDefaults()
+	d, ok := logRatios(pairs)
+	if !ok {
+		return c.Decide(pairs), len(pairs)
+	}
+	s := sequence{limit: math.Log(2 / (1 - c.Level)), lo: math.Inf(-1), hi: math.Inf(1)}
+	for n, x := range d {
+		s.add(x)
+		if n+1 < len(d) && n+1 < c.MaxPairs && math.IsInf(s.lo, 0) && math.IsInf(s.hi, 0) {
+			continue // no end is bounded yet: nothing can be told
+		}
+		if out := c.judge(&s); out.Done {
+			return c.forecast(out, &s), n + 1
+		}
+	}
+	return c.forecast(c.judge(&s), &s), len(d)
+}
+
+// forecast adds to an open decision what being sure would cost.
+func (c Comparison) forecast(out Decision, s *sequence) Decision {
+	if out.Outcome != CannotTell || len(s.d) == 0 {
+		return out
+	}
+	out.Further = c.further(s.d, SignedRank(s.d, c.Level).Value)
+	out.Reason = fmt.Sprintf("about %d more pairs would tell", out.Further)
+	if out.Further >= MaxFurther {
+		out.Reason = fmt.Sprintf("more than %d more pairs would be needed", MaxFurther)
+	}
+	return out
+}
+
+func (c Comparison) judge(s *sequence) Decision {
+	i := s.interval(c.Level)
 	out := Decision{Change: percent(i)}
 	margin := c.MarginPct
 	switch v := out.Change; {
-	case len(d) == 0:
+	case v.N == 0:
 		out.Outcome, out.Reason = CannotTell, "no pair"
 		return out
 	case v.Lo > -margin && v.Hi < margin:
@@ -100,54 +143,55 @@ func (c Comparison) Decide(pairs []Pair) Decision {
 		out.Reason = fmt.Sprintf("%+.2g %% with %d pairs", v.Value, v.N)
 	default:
 		out.Outcome = CannotTell
-		out.Further = c.further(d, i.Value)
-		out.Reason = fmt.Sprintf("about %d more pairs would tell", out.Further)
-		if out.Further >= MaxFurther {
-			out.Reason = fmt.Sprintf("more than %d more pairs would be needed", MaxFurther)
-		}
 	}
-	out.Done = out.Outcome != CannotTell || len(d) >= c.MaxPairs
+	out.Done = out.Outcome != CannotTell || len(s.d) >= c.MaxPairs
 	return out
 }
 
-// confidenceSequence returns the centre of d and the intersection of its
-// intervals after each value.
-func confidenceSequence(d []float64, level float64) Interval {
-	out := SignedRank(d, level)
-	out.Level, out.Method = level, Sequence
-	out.Lo, out.Hi = math.Inf(-1), math.Inf(1)
-	limit := math.Log(2 / (1 - level))
-	negated := make([]float64, len(d))
-	for i, x := range d {
-		negated[i] = -x
-	}
-	for n := 1; n <= len(d); n++ {
-		out.Lo = max(out.Lo, lowerEnd(d[:n], limit))
-		out.Hi = min(out.Hi, -lowerEnd(negated[:n], limit))
-	}
-	if out.Lo > out.Hi { // happens in less than 1-level of series: the effect moved
+// sequence is a confidence sequence while its values come in: the intersection
+// of the intervals after each.
+type sequence struct {
+	d, negated []float64
+	limit      float64
+	lo, hi     float64
+}
+
+func (s *sequence) add(x float64) {
+	s.d, s.negated = append(s.d, x), append(s.negated, -x)
+	s.lo = max(s.lo, lowerEnd(s.d, s.lo, s.limit))
+	s.hi = min(s.hi, -lowerEnd(s.negated, -s.hi, s.limit))
+}
+
+func (s *sequence) interval(level float64) Interval {
+	out := SignedRank(s.d, level)
+	out.Lo, out.Hi = s.lo, s.hi
+	if out.Lo > out.Hi { // in less than 1-level of series: the effect moved
 		out.Lo, out.Hi = out.Hi, out.Lo
 	}
 	out.Value = min(max(out.Value, out.Lo), out.Hi)
+	out.Level, out.Method = level, Sequence
 	return out
 }
 
 // lowerEnd is the largest θ that the bets on larger values rule out: the log of
-// their gain falls in θ and reaches limit there.
-func lowerEnd(d []float64, limit float64) float64 {
+// their gain falls in θ and reaches limit there. It looks above known only.
+func lowerEnd(d []float64, known, limit float64) float64 {
 	if float64(len(d))*math.Ln2 <= limit {
 		return math.Inf(-1) // not even if all signs agree
 	}
-	lo, hi := slices.Min(d), slices.Max(d)
-	width := max(hi-lo, 1e-9)
-	for gain(d, lo) < limit {
-		if width > 1e9 {
-			return math.Inf(-1)
+	lo, hi := known, slices.Max(d)
+	if math.IsInf(lo, 0) {
+		lo = slices.Min(d)
+		for step := max(hi-lo, 1e-6); gain(d, lo) < limit; step *= 2 {
+			if step > 1e9 {
+				return math.Inf(-1)
+			}
+			lo -= step
 		}
-		hi, lo = lo, lo-width
-		width *= 2
+	} else if gain(d, lo) < limit {
+		return lo
 	}
-	for range 60 {
+	for hi-lo > 1e-9*max(1, math.Abs(lo)) {
 		if mid := lo/2 + hi/2; gain(d, mid) >= limit {
 			lo = mid
 		} else {
@@ -159,27 +203,44 @@ func lowerEnd(d []float64, limit float64) float64 {
 
 // gain is the log of the mean over the bets of Π 2/(1+exp(−2λ(dᵢ−θ))).
 func gain(d []float64, theta float64) float64 {
-	var sums [len(bets)]float64
-	most := math.Inf(-1)
-	for k, bet := range bets {
-		for _, x := range d {
-			sums[k] += logBet(2 * bet * (x - theta))
-		}
-		most = max(most, sums[k])
-	}
-	var mean float64
-	for _, s := range sums {
-		mean += math.Exp(s - most)
-	}
-	return most + math.Log(mean/float64(len(bets)))
+	return grow(gains(d, theta), 1)
 }
 
-// logBet is log(2/(1+exp(−x))) without overflow.
-func logBet(x float64) float64 {
-	if x < 0 {
-		return math.Ln2 + x - math.Log1p(math.Exp(x))
+// gains are the log gains of the bets. Each λ is twice the one before, so its
+// exponential is the square of that one's.
+func gains(d []float64, theta float64) (logs [len(bets)]float64) {
+	var products [len(bets)]float64
+	for k := range products {
+		products[k] = 1
 	}
-	return math.Ln2 - math.Log1p(math.Exp(-x))
+	for i, x := range d {
+		e := math.Exp(-2 * bets[0] * (x - theta))
+		for k := range products {
+			products[k] *= 2 / (1 + e)
+			e *= e
+		}
+		if i%64 == 63 || i == len(d)-1 { // before 2⁶⁴ⁿ overflows
+			for k := range products {
+				logs[k] += math.Log(products[k])
+				products[k] = 1
+			}
+		}
+	}
+	return logs
+}
+
+// grow is the log of the mean gain if the values came times over; −Inf where
+// every bet is lost.
+func grow(logs [len(bets)]float64, times float64) float64 {
+	most := slices.Max(logs[:])
+	if math.IsInf(most, -1) {
+		return most
+	}
+	var mean float64
+	for _, s := range logs {
+		mean += math.Exp(times*(s-most)) / float64(len(bets))
+	}
+	return times*most + math.Log(mean)
 }
 
 // further forecasts the pairs still needed, taking d as typical and value as the
@@ -207,17 +268,8 @@ func (c Comparison) further(d []float64, value float64) int {
 // pairsFor is how many values like d let the bets rule out theta.
 func pairsFor(d []float64, theta, limit float64) int {
 	lo, hi := 0, 2
-	mixture := func(n int) float64 {
-		var sum float64
-		for _, bet := range bets {
-			var s float64
-			for _, x := range d {
-				s += logBet(2 * bet * (x - theta))
-			}
-			sum += math.Exp(min(700, s*float64(n)/float64(len(d)))) / float64(len(bets))
-		}
-		return math.Log(sum)
-	}
+	once := gains(d, theta)
+	mixture := func(n int) float64 { return grow(once, float64(n)/float64(len(d))) }
 	for mixture(hi) < limit {
 		lo, hi = hi, 2*hi
 		if hi > 4*MaxFurther {

@@ -4,8 +4,8 @@ package pgtest
 
 import (
 	"context"
-	"os"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -47,15 +47,46 @@ func TestRestartKeepsWhatWasCommitted(t *testing.T) {
 	}
 }
 
+// Tests that share a server must not see each other's tables.
 func TestDatabasesAreApart(t *testing.T) {
-	a, b := Database(t), Database(t)
-	if a == b {
-		t.Fatalf("both are %s", a)
+	ctx := context.Background()
+	for range 2 {
+		conn, err := pgx.Connect(ctx, Database(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(ctx) //nolint:errcheck // nothing is left to be lost
+		if _, err := conn.Exec(ctx, "CREATE TABLE mine (n int)"); err != nil {
+			t.Error(err)
+		}
 	}
-	if shared.done == nil {
-		t.Fatal("no shared server")
+}
+
+// A cut that lets something through, or a link that stays cut, says nothing of what
+// a program does without its database.
+func TestLink(t *testing.T) {
+	l := NewLink(t, Database(t))
+	ping := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		conn, err := pgx.Connect(ctx, l.Address)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(ctx) //nolint:errcheck // nothing is left to be lost
+		return conn.Ping(ctx)
 	}
-	if _, err := os.Stat(shared.data()); err != nil {
-		t.Error(err)
+	for _, hang := range []bool{false, true} {
+		if err := ping(); err != nil {
+			t.Fatalf("before the cut: %v", err)
+		}
+		l.Cut(hang)
+		if err := ping(); err == nil {
+			t.Errorf("hang %v: the server answers", hang)
+		}
+		l.Mend()
+	}
+	if err := ping(); err != nil {
+		t.Errorf("after it: %v", err)
 	}
 }

@@ -20,6 +20,8 @@ import (
 type Figures struct {
 	Trials, Attempts, Executions int // counted, recorded, begun on a board
 	Took                         time.Duration
+	StandIns                     int           // trials on stand-ins
+	StandInsTook                 time.Duration // to the last of them
 	Kills, Restarts, Cuts        int
 	Leases                       int
 	// AfterKill is from the kill of a board's controller, AfterRestart from the crash
@@ -31,9 +33,9 @@ type Figures struct {
 // String is for a person.
 func (f Figures) String() string {
 	ms := time.Millisecond
-	return fmt.Sprintf("%d trials in %v (%.0f a second), %d attempts recorded, %d begun; %d kills, %d database restarts, %d network cuts, %d leases; "+
+	return fmt.Sprintf("%d trials in %v, %d of them on stand-ins in %v (%.0f a second), %d attempts recorded, %d begun; %d kills, %d database restarts, %d network cuts, %d leases; "+
 		"a board goes on after a kill in %v (median, at most %v), after a database restart in %v (at most %v)",
-		f.Trials, f.Took.Round(ms), float64(f.Trials)/f.Took.Seconds(), f.Attempts, f.Executions, f.Kills, f.Restarts, f.Cuts, f.Leases,
+		f.Trials, f.Took.Round(ms), f.StandIns, f.StandInsTook.Round(ms), float64(f.StandIns)/f.StandInsTook.Seconds(), f.Attempts, f.Executions, f.Kills, f.Restarts, f.Cuts, f.Leases,
 		f.AfterKill.Round(ms), f.MostAfterKill.Round(ms), f.AfterRestart.Round(ms), f.MostAfterRestart.Round(ms))
 }
 
@@ -94,7 +96,7 @@ func (k *soak) checkLeases(ctx context.Context) {
 }
 
 // figures reads off how long what took.
-func (k *soak) figures(took time.Duration) Figures {
+func (k *soak) figures(began time.Time, took time.Duration) Figures {
 	ctx := context.Background()
 	f := Figures{Took: took, Kills: len(k.kills), Restarts: len(k.restarts), Cuts: k.cuts}
 	ended := map[string][]time.Time{}
@@ -103,6 +105,10 @@ func (k *soak) figures(took time.Duration) Figures {
 			f.Attempts++
 			if r.Last {
 				f.Trials++
+			}
+			if r.Last && strings.HasPrefix(r.Board, standInPrefix) {
+				f.StandIns++
+				f.StandInsTook = max(f.StandInsTook, r.Ended.Sub(began))
 			}
 			ended[r.Board] = append(ended[r.Board], r.Ended)
 			return nil

@@ -5,6 +5,7 @@ package soak
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -42,6 +43,11 @@ func Child(open func(board string) queue.Bench) {
 }
 
 func child(location string, open func(board string) queue.Bench) error {
+	// A test that is killed must not leave controllers behind.
+	go func() {
+		io.Copy(io.Discard, os.Stdin) //nolint:errcheck // its end is what matters
+		os.Exit(1)
+	}()
 	ttl, err := time.ParseDuration(os.Getenv(envTTL))
 	if err != nil {
 		return err
@@ -50,6 +56,9 @@ func child(location string, open func(board string) queue.Bench) error {
 	defer release()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})).With("controller", os.Getenv(envName))
 	q, err := dial(ctx, location, log)
+	if ctx.Err() != nil && err != nil {
+		return nil // it was stopped before its database came back
+	}
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -72,6 +73,7 @@ type process struct {
 	cmd    *exec.Cmd
 	name   string
 	ended  chan error
+	alive  io.Closer // its standard input, which ends with the test
 }
 
 // fault is something that was done, and to which boards.
@@ -109,7 +111,7 @@ func Run(t *testing.T, s Soak) Figures {
 	}
 	k.stop()
 	k.check()
-	return k.figures(took)
+	return k.figures(began, took)
 }
 
 // share is which boards a controller may drive: three controllers have every board,
@@ -192,11 +194,14 @@ func (k *soak) start(p *process) {
 	}
 	defer log.Close() //nolint:errcheck // the child has its own
 	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if p.alive, err = p.cmd.StdinPipe(); err != nil {
+		k.t.Fatal(err)
+	}
 	if err := p.cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
 	p.ended = make(chan error, 1)
-	go func() { p.ended <- p.cmd.Wait() }()
+	go func(cmd *exec.Cmd, ended chan<- error) { ended <- cmd.Wait() }(p.cmd, p.ended)
 }
 
 // stop ends the controllers as a user would, and kills those that do not end.

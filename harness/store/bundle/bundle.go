@@ -69,8 +69,11 @@ type Manifest struct {
 	Run         string `json:"run"`
 	ToolVersion string `json:"tool_version"` // of the harness that wrote it
 	Commit      string `json:"commit"`
-	// Rules numbers how figures are computed from samples, see sweep.Rules.
+	// Rules numbers how figures are computed from samples, see sweep.Rules, and
+	// Arch is the processor (GOARCH) that computed them: another rounds the last
+	// bits of an exponential otherwise.
 	Rules   int      `json:"rules"`
+	Arch    string   `json:"arch"`
 	Members []Member `json:"members"` // in the archive's order, but for the manifest and its sum
 }
 

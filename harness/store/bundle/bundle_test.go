@@ -116,20 +116,22 @@ func TestEveryFlippedByteIsFoundAndNamed(t *testing.T) {
 		}
 	}
 	for i := range data {
-		for _, flip := range []byte{1, 0x80} {
-			data[i] ^= flip
-			_, err := open(data)
-			data[i] ^= flip
-			var damage *DamageError
-			switch {
-			case err == nil:
-				t.Fatalf("byte %d (%s) flipped, and the bundle opens", i, in[i])
-			case in[i] == "" && (errors.As(err, &damage) || i < 512 && strings.Contains(err.Error(), "beginning is damaged")):
-			case in[i] == sumFile && errors.As(err, &damage) && damage.Member == manifestFile:
-			case in[i] != "" && errors.As(err, &damage) && damage.Member == in[i]:
-			default:
-				t.Fatalf("byte %d of %q flipped: %v", i, in[i], err)
-			}
+		if in[i] == "" && data[i] == 0 && i%7 != 0 {
+			continue // most of the padding, which is all alike
+		}
+		flip := byte(1) << (i % 8)
+		data[i] ^= flip
+		_, err := open(data)
+		data[i] ^= flip
+		var damage *DamageError
+		switch {
+		case err == nil:
+			t.Fatalf("byte %d (%s) flipped, and the bundle opens", i, in[i])
+		case in[i] == "" && (errors.As(err, &damage) || i < 512 && strings.Contains(err.Error(), "beginning is damaged")):
+		case in[i] == sumFile && errors.As(err, &damage) && damage.Member == manifestFile:
+		case in[i] != "" && errors.As(err, &damage) && damage.Member == in[i]:
+		default:
+			t.Fatalf("byte %d of %q flipped: %v", i, in[i], err)
 		}
 	}
 	for _, n := range []int{0, 1, 511, 512, 513, len(data) / 2, len(data) - 512, len(data) - 1} {
@@ -173,7 +175,7 @@ func TestHostileArchives(t *testing.T) {
 		want string
 	}{
 		"no archive":           {[]byte(strings.Repeat("text ", 500)), "no evidence bundle"},
-		"empty":                {nil, "missing"},
+		"empty":                {nil, "there is no file in it"},
 		"a path out of it":     {archive(file("../../etc/passwd", 0)), "is no file of a bundle"},
 		"an absolute path":     {archive(file("/run.json", 0)), "is no file of a bundle"},
 		"a link":               {archive(tar.Header{Typeflag: tar.TypeSymlink, Name: runFile, Linkname: "/etc/passwd"}), "is no file of a bundle"},

@@ -27,6 +27,9 @@ type Bundle struct {
 	trials   int
 }
 
+// headerBytes is the size of a file's header.
+const headerBytes = 512
+
 // place is where a file's content is.
 type place struct{ offset, size int64 }
 
@@ -90,8 +93,8 @@ func (b *Bundle) walk(size int64) ([]Member, error) {
 		switch {
 		case h.Typeflag != tar.TypeReg || !known(h.Name):
 			return nil, &DamageError{"", same.off, fmt.Sprintf("%.80q is no file of a bundle", h.Name)}
-		case h.Size > size-same.off:
-			return nil, &DamageError{h.Name, same.off, fmt.Sprintf("it says it has %d bytes, and the archive has %d left", h.Size, size-same.off)}
+		case h.Size > size-same.off-headerBytes:
+			return nil, &DamageError{h.Name, same.off, fmt.Sprintf("it says it has %d bytes, and the archive has %d left", h.Size, size-same.off-headerBytes)}
 		case h.Size > MaxMemberBytes:
 			return nil, &DamageError{h.Name, same.off, fmt.Sprintf("%d bytes are more than the %d that are read", h.Size, MaxMemberBytes)}
 		}
@@ -116,6 +119,9 @@ func (b *Bundle) walk(size int64) ([]Member, error) {
 			members = append(members, Member{h.Name, h.Size, hex.EncodeToString(sum.Sum(nil))})
 		}
 		last = h.Name
+	}
+	if last == "" {
+		return nil, errors.New("this is no evidence bundle: there is no file in it")
 	}
 	if err := out.Close(); err != nil {
 		return nil, err
