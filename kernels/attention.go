@@ -36,6 +36,13 @@ type Attention struct {
 	max, sum []float32 // [rows]
 
 	copied []byte // values of a block whose groups are apart
+
+	// With KVInt16, queries and weights as integers and the scales of both and of
+	// a block's values.
+	query, words      []int16 // [rows][head dim], [rows][keyBlock]
+	queryScale, scale []float32
+	valueScale        [keyBlock]float32
+	valueTop          float32 // the greatest of them
 }
 
 // keyBlock is the number of keys between two adjustments of the running maximum.
@@ -72,7 +79,7 @@ func (a *Attention) Run(q *Queries) {
 		panic(fmt.Sprintf("kernels: attention on %d queries of %d heads in %d values", q.N, q.Heads, len(q.Q)))
 	}
 	tier := floatTier()
-	a.begin(q)
+	a.begin(tier, q)
 	for start := 0; start <= last; start += keyBlock {
 		groups := q.Groups[start/KVGroup : min(last, start+keyBlock-1)/KVGroup+1]
 		a.scores(tier, q, groups, start)
@@ -83,12 +90,16 @@ func (a *Attention) Run(q *Queries) {
 }
 
 // begin rotates and scales the queries.
-func (a *Attention) begin(q *Queries) {
+func (a *Attention) begin(tier Tier, q *Queries) {
 	d, rows, width := q.KV.HeadDim, q.N*q.Heads, q.KV.panels()*panelRows
-	if len(a.s) < rows*keyBlock || len(a.q) < rows*d || len(a.o) < rows*width {
+	if len(a.s) < rows*keyBlock || len(a.q) < rows*d || len(a.o) < rows*width || q.KV.Format == KVInt16 && len(a.query) < rows*d {
 		a.s = alignedFloats(rows * keyBlock)
 		a.q, a.o = alignedFloats(rows*d), alignedFloats(rows*width)
 		a.max, a.sum = alignedFloats(rows), alignedFloats(rows)
+		if q.KV.Format == KVInt16 {
+			a.query, a.words = aligned[int16](rows*d), aligned[int16](rows*keyBlock)
+			a.queryScale, a.scale = alignedFloats(rows), alignedFloats(rows)
+		}
 	}
 	clear(a.o[:rows*width])
 	for t := range q.N {
@@ -99,6 +110,9 @@ func (a *Attention) begin(q *Queries) {
 	}
 	for r := range rows {
 		a.max[r], a.sum[r] = float32(math.Inf(-1)), 0
+		if q.KV.Format == KVInt16 {
+			a.queryScale[r] = roundWords(tier, a.query[r*d:][:d], a.q[r*d:][:d], queryMax(d))
+		}
 	}
 }
 
@@ -107,6 +121,10 @@ func (q *Queries) firstRow(position int) int { return max(0, position-q.First) *
 
 // scores multiplies queries by a block of keys.
 func (a *Attention) scores(tier Tier, q *Queries, groups [][]byte, start int) {
+	if q.KV.Format == KVInt16 {
+		a.scoreWords(tier, q, groups, start)
+		return
+	}
 	d, rows := q.KV.HeadDim, q.N*q.Heads
 	t := kvTile{steps: d, groups: 1, lda: d, ldc: keyBlock}
 	for g, group := range groups {
@@ -126,13 +144,17 @@ func (a *Attention) scores(tier Tier, q *Queries, groups [][]byte, start int) {
 // brings what was summed up before to it.
 func (a *Attention) weigh(tier Tier, q *Queries, groups [][]byte, start int) {
 	width, format := q.KV.panels()*panelRows, q.KV.Format
+	if format == KVInt16 {
+		a.valueScales(tier, q, groups)
+	}
 	for r := q.firstRow(start); r < q.N*q.Heads; r++ {
 		s := a.s[r*keyBlock:][:len(groups)*KVGroup]
 		n := min(len(s), q.First+r/q.Heads-start+1)
 		if format == KVInt8 {
 			q.applyScales(s[:n], groups, 0)
 		}
-		top := max(a.max[r], maximum(s[:n]))
+		most := maximum(s[:n])
+		top := max(a.max[r], most)
 		if before := a.max[r]; before != top {
 			if start > 0 {
 				fade := expf(before - top)
@@ -140,6 +162,10 @@ func (a *Attention) weigh(tier Tier, q *Queries, groups [][]byte, start int) {
 				scale(a.o[r*width:][:width], fade)
 			}
 			a.max[r] = top
+		}
+		if format == KVInt16 {
+			a.sum[r] += a.weighWords(tier, r, s, n, most, top)
+			continue
 		}
 		a.sum[r] += weigh(tier, s[:n], top)
 		clear(s[n:])
@@ -169,17 +195,27 @@ func (a *Attention) values(tier Tier, q *Queries, groups, next [][]byte, start i
 	width, panel := l.panels()*panelRows, KVGroup*panelRows*l.elementBytes()
 	b, size := a.block(q, groups)
 	t := kvTile{steps: KVGroup, lda: keyBlock, jump: size - panel, ldc: width, accumulate: 1}
+	w := wordTile{pairs: KVGroup / 2, lda: keyBlock, jump: size - panel, ldc: width}
 	for r := q.firstRow(start); r < rows; {
 		n := kvTileRows(tier, rows-r)
-		t.a = &a.s[r*keyBlock]
-		t.groups = (q.First+(r+n-1)/q.Heads-start)/KVGroup + 1 // up to the last row's token
-		t.groups = min(t.groups, len(groups))
+		if l.Format == KVInt16 {
+			n = wordRows(tier, rows-r)
+		}
+		// Up to the last row's token.
+		count := min(len(groups), (q.First+(r+n-1)/q.Heads-start)/KVGroup+1)
 		for p := range l.panels() {
-			t.b, t.c = &b[p*panel], &a.o[r*width+p*panelRows]
-			t.next = t.b
+			from, ahead, to := &b[p*panel], &b[p*panel], &a.o[r*width+p*panelRows]
 			if r == 0 && p < len(next) {
-				t.next = &next[p][q.Head*l.headBytes()]
+				ahead = &next[p][q.Head*l.headBytes()]
 			}
+			if l.Format == KVInt16 {
+				w.groups, w.a, w.scale = count, &a.words[r*keyBlock], &a.scale[r]
+				w.b, w.next, w.c = from, ahead, to
+				mulWords(tier, n, &w)
+				continue
+			}
+			t.groups, t.a = count, &a.s[r*keyBlock]
+			t.b, t.next, t.c = from, ahead, to
 			mulKV(tier, l.Format, n, &t)
 		}
 		r += n

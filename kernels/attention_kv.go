@@ -13,7 +13,8 @@ type KVFormat uint8
 const (
 	KVF32 KVFormat = iota
 	KVF16
-	KVInt8 // with an f32 scale per token, head and kind
+	KVInt16 // of 13 bits, with an f32 scale per token, head and kind
+	KVInt8  // of 8 bits, likewise
 )
 
 // ParseKV reads the name of a format.
@@ -23,11 +24,20 @@ func ParseKV(name string) (KVFormat, error) {
 			return f, nil
 		}
 	}
-	return 0, fmt.Errorf("keys and values as %q: use f32, f16 or q8", name)
+	return 0, fmt.Errorf("keys and values as %q: use f32, f16, q16 or q8", name)
 }
 
 // String returns the name that options use.
-func (f KVFormat) String() string { return [...]string{"f32", "f16", "q8"}[f] }
+func (f KVFormat) String() string { return [...]string{"f32", "f16", "q16", "q8"}[f] }
+
+// FastKV is the format of 16 bits a value that the active tier's attention is
+// fastest with: NEON multiplies floats faster than 16-bit integers.
+func FastKV() KVFormat {
+	if floatTier() == NEON {
+		return KVF16
+	}
+	return KVInt16
+}
 
 // KVGroup is the number of tokens whose keys and values lie together.
 const KVGroup = 16
@@ -35,14 +45,16 @@ const KVGroup = 16
 // KVLayout says how the keys and values of one layer lie in memory. A group of
 // 16 tokens holds, for every head: keys [head dim][16 tokens]; values in panels
 // of 16 channels, each [16 tokens][16], the last filled up with zeros; with
-// KVInt8 the scales of keys and of values, [16] each. Both are what a tile of
-// attention reads in one stream.
+// integers the scales of keys and of values, [16] each. KVInt16 has two
+// neighbouring channels of a key, and tokens of a value, side by side: [head
+// dim/2][16 tokens][2] and [8][16][2]. All are what a tile of attention reads in
+// one stream.
 type KVLayout struct {
 	Format         KVFormat
 	Heads, HeadDim int
 }
 
-func (l *KVLayout) elementBytes() int { return [...]int{4, 2, 1}[l.Format] }
+func (l *KVLayout) elementBytes() int { return [...]int{4, 2, 2, 1}[l.Format] }
 
 // panels is the number of panels of 16 channels of a head.
 func (l *KVLayout) panels() int { return (l.HeadDim + panelRows - 1) / panelRows }
@@ -56,7 +68,7 @@ func (l *KVLayout) scalesAt() int {
 
 // headBytes is the size of one head of a group.
 func (l *KVLayout) headBytes() int {
-	if l.Format == KVInt8 {
+	if l.Format >= KVInt16 {
 		return l.scalesAt() + 2*KVGroup*4
 	}
 	return l.scalesAt()
@@ -90,10 +102,22 @@ func (l *KVLayout) Put(group []byte, position int, k, v []float32) {
 				halves(v[:n], values[c:][:n])
 				place(elementsOf[uint16](head), slot, c, k[:n], v[:n], d)
 			}
+		case KVInt16:
+			tier, scales := floatTier(), elementsOf[float32](head[l.scalesAt():])
+			var k, v [panelRows]int16
+			ks, toKey := wordScale(magnitude(tier, keys), wordMax)
+			vs, toValue := wordScale(magnitude(tier, values), wordMax)
+			scales[slot], scales[KVGroup+slot] = ks, vs
+			for c := 0; c < d; c += panelRows {
+				n := min(panelRows, d-c)
+				toWords(tier, k[:n], keys[c:][:n], toKey)
+				toWords(tier, v[:n], values[c:][:n], toValue)
+				placeWords(elementsOf[int16](head), slot, c, k[:n], v[:n], d)
+			}
 		case KVInt8:
 			scales := elementsOf[float32](head[l.scalesAt():])
 			var k, v [panelRows]int8
-			ks, vs := magnitude(keys)/byteMax, magnitude(values)/byteMax
+			ks, vs := magnitudeGeneric(keys)/byteMax, magnitudeGeneric(values)/byteMax
 			scales[slot], scales[KVGroup+slot] = ks, vs
 			for c := 0; c < d; c += panelRows {
 				n := min(panelRows, d-c)
@@ -121,15 +145,6 @@ func place[E float32 | uint16 | int8](head []E, slot, c int, k, v []E, d int) {
 // byteMax is the greatest integer that KVInt8 stores.
 const byteMax = 127
 
-// magnitude returns the greatest magnitude in x, NaN if there is one.
-func magnitude(x []float32) float32 {
-	var top uint32 // magnitudes order like their bits, NaN on top
-	for _, v := range x {
-		top = max(top, math.Float32bits(v)&0x7fffffff)
-	}
-	return math.Float32frombits(top)
-}
-
 func toBytes(dst []int8, x []float32, scale float32) {
 	if scale < minAbs {
 		clear(dst)
@@ -142,7 +157,7 @@ func toBytes(dst []int8, x []float32, scale float32) {
 }
 
 // elementsOf returns the memory of b as elements.
-func elementsOf[E float32 | uint16 | int8](b []byte) []E {
+func elementsOf[E float32 | uint16 | int16 | int8](b []byte) []E {
 	var zero E
 	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(zero)))
 }

@@ -93,7 +93,7 @@ func (c *attentionCase) want(t, h int) []float64 {
 // TestAttentionAgainstDefinition guards every answer to a prompt: keys of any
 // format and shape, on every tier, against the formula.
 func TestAttentionAgainstDefinition(t *testing.T) {
-	limits := map[KVFormat]float64{KVF32: 2e-6, KVF16: 3e-3, KVInt8: 3e-2}
+	limits := map[KVFormat]float64{KVF32: 2e-6, KVF16: 3e-3, KVInt16: 3e-3, KVInt8: 3e-2}
 	eachTier(t, func(t *testing.T) {
 		for format, limit := range limits {
 			for _, s := range []struct{ heads, shared, d, tokens int }{
@@ -125,7 +125,7 @@ func TestAttentionAgainstDefinition(t *testing.T) {
 // other heads or from memory that is not in one piece answers bit for bit alike.
 func TestAttentionDoesNotDependOnCut(t *testing.T) {
 	eachTier(t, func(t *testing.T) {
-		for _, format := range []KVFormat{KVF32, KVF16, KVInt8} {
+		for _, format := range []KVFormat{KVF32, KVF16, KVInt16, KVInt8} {
 			const heads, shared, d, tokens = 2, 6, 32, 290
 			c := newAttentionCase(format, heads, shared, d, tokens, false)
 			want := make([]float32, len(c.q))
@@ -250,7 +250,7 @@ func TestHalvesLikeScalar(t *testing.T) {
 // BenchmarkAttention is one key/value head of ERNIE-4.5-0.3B: the end of a
 // prompt, and one decoded token, behind so many tokens.
 func BenchmarkAttention(b *testing.B) {
-	for _, format := range []KVFormat{KVF32, KVF16, KVInt8} {
+	for _, format := range []KVFormat{KVF32, KVF16, KVInt16, KVInt8} {
 		for _, depth := range []int{1024, 8192} {
 			c := newAttentionCase(format, 1, 8, 128, depth, false)
 			out := make([]float32, len(c.q))
@@ -285,7 +285,7 @@ func (j *decodeJob) Do(worker, head int) {
 // BenchmarkAttentionDecode is one layer of ERNIE-4.5-0.3B behind 1024 tokens,
 // with keys in the cache and from memory.
 func BenchmarkAttentionDecode(b *testing.B) {
-	for _, format := range []KVFormat{KVF16, KVInt8} {
+	for _, format := range []KVFormat{KVF16, KVInt16, KVInt8} {
 		for _, layers := range []int{1, 80} {
 			var j decodeJob
 			for range layers {

@@ -10,7 +10,7 @@ const panelRows = 16
 func alignedFloats(n int) []float32 { return aligned[float32](n) }
 
 // aligned returns n zero values that start at a multiple of 64 bytes.
-func aligned[T float32 | uint16 | int8 | uint8 | int32](n int) []T {
+func aligned[T float32 | uint16 | int16 | int8 | uint8 | int32](n int) []T {
 	var zero T
 	size := int(unsafe.Sizeof(zero))
 	s := make([]T, n+64/size)

@@ -52,5 +52,6 @@ func files() map[string][]byte {
 	maps.Copy(out, amxFiles())
 	maps.Copy(out, armInts())
 	maps.Copy(out, attentionFiles())
+	maps.Copy(out, wordFiles())
 	return out
 }

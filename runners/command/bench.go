@@ -44,7 +44,7 @@ type benchJob struct {
 // process.
 func Bench(elsewhere func(ctx context.Context, args []string) error) *cobra.Command {
 	job := benchJob{
-		kinds: names{values: []string{"q8_0"}}, typeK: names{values: []string{"f16"}}, typeV: names{values: []string{"f16"}},
+		kinds: names{values: []string{"q8_0"}}, typeK: names{values: []string{kernels.FastKV().String()}}, typeV: names{values: []string{kernels.FastKV().String()}},
 		prompts: ints{values: []int{512}}, gens: ints{values: []int{128}}, depths: ints{values: []int{0}},
 		batches: ints{values: []int{2048}, least: 1}, ubatches: ints{values: []int{512}, least: 1},
 		thread: ints{values: []int{0}, most: maxThreads}, parallel: ints{values: []int{1}, least: 1, most: maxParallel},
@@ -97,7 +97,7 @@ func (j *benchJob) add(f *pflag.FlagSet) {
 	f.Var(&j.ubatches, "ubatch-size", "most tokens of a prompt in one pass; -ub for short")
 	f.VarP(&j.thread, "threads", "t", "workers, 0 = one per processor")
 	f.Var(&j.parallel, "batch", "sequences that generate at once")
-	f.Var(&j.typeK, "cache-type-k", "how keys are kept, f32, f16 or q8_0; -ctk for short")
+	f.Var(&j.typeK, "cache-type-k", "how keys are kept, f32, f16, q16 or q8_0; -ctk for short")
 	f.Var(&j.typeV, "cache-type-v", "how values are kept, the same as keys; -ctv for short")
 	f.IntVar(&j.labelRows, "label-rows", 0, "compute logits of this many tokens of the vocabulary only, 0 = of all")
 	f.IntVarP(&j.repeats, "repetitions", "r", 5, "repeats of every test")

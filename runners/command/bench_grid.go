@@ -38,9 +38,9 @@ func (j *benchJob) kvFormats() ([]kernels.KVFormat, error) {
 	}
 	var out []kernels.KVFormat
 	for _, name := range keys {
-		f, ok := map[string]kernels.KVFormat{"f32": kernels.KVF32, "f16": kernels.KVF16, "q8_0": kernels.KVInt8, "q8": kernels.KVInt8}[name]
+		f, ok := map[string]kernels.KVFormat{"f32": kernels.KVF32, "f16": kernels.KVF16, "q16": kernels.KVInt16, "q8_0": kernels.KVInt8, "q8": kernels.KVInt8}[name]
 		if !ok {
-			return nil, &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("--cache-type-k %q: must be one of f32, f16, q8_0", name)}
+			return nil, &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("--cache-type-k %q: must be one of f32, f16, q16, q8_0", name)}
 		}
 		out = append(out, f)
 	}

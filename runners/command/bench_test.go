@@ -227,7 +227,7 @@ func TestBenchWrongUse(t *testing.T) {
 		{"delay", []string{"-m", path, "--delay", "-1s"}, 1, []string{"--delay -1s"}},
 		{"rows", []string{"-m", path, "--label-rows", "-1"}, 1, []string{"--label-rows -1"}},
 		{"rows of the head", []string{"-m", path, "--label-rows", "1025"}, 1, []string{"--label-rows 1025", "has 1024"}},
-		{"cache type", []string{"-m", path, "-ctk", "q4_0"}, 1, []string{`"q4_0": must be one of f32, f16, q8_0`}},
+		{"cache type", []string{"-m", path, "-ctk", "q4_0"}, 1, []string{`"q4_0": must be one of f32, f16, q16, q8_0`}},
 		{"cache types", []string{"-m", path, "-ctk", "f16", "-ctv", "q8_0"}, 1, []string{"kept alike"}},
 		{"output", []string{"-m", path, "-o", "xml"}, 1, []string{`--output "xml"`, "jsonl"}},
 		{"no test", []string{"-m", path, "-p", "0", "-n", "0"}, 1, []string{"no test"}},

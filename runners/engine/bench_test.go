@@ -123,7 +123,7 @@ func BenchmarkErnie(b *testing.B) {
 // BenchmarkErnieKV compares formats of keys and values where they count.
 func BenchmarkErnieKV(b *testing.B) {
 	m := ernie{bits: 4, keep: 1, rank: 1}.model()
-	for _, kv := range []string{"f32", "f16", "q8"} {
+	for _, kv := range []string{"f32", "f16", "q16", "q8"} {
 		e := engineOf(b, m, Options{KV: kv})
 		b.Run(kv+"/prefill=4096", func(b *testing.B) { prefill(b, e, 4096) })
 		b.Run(kv+"/decode@4096", func(b *testing.B) { decode(b, e, 4096) })

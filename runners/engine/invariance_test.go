@@ -100,7 +100,7 @@ func TestClassesDoNotDependOnBatch(t *testing.T) {
 // has grown answers like a new one.
 func TestResetForgets(t *testing.T) {
 	m := random(regular(inBits(8, 32)), 1)
-	e := engineOf(t, m, Options{Threads: 2})
+	e := engineOf(t, m, Options{Threads: 2, KV: "f16"})
 	ids := tokens(50, 5, 64, 20)
 	read := func(s *Sequence, ids []int32) []float32 {
 		var out []float32

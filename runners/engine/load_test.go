@@ -65,7 +65,7 @@ func TestKVFormats(t *testing.T) {
 	for _, c := range []struct {
 		kv    string
 		limit float64
-	}{{"f32", 0}, {"f16", 0.04}, {"q8", 0.07}} {
+	}{{"f32", 0}, {"q16", 0.04}, {"f16", 0.04}, {"q8", 0.07}} {
 		for _, w := range ways {
 			got := allLogits(t, m, Options{Threads: 2, KV: c.kv}, w, ids)
 			if d := deviate(got[0], want[0], sh.vocab, 1); d.rms > c.limit {
@@ -84,5 +84,5 @@ func TestKVFormats(t *testing.T) {
 		bytes = s.Bytes()
 	}
 	_, err := New(m, Options{KV: "f8"})
-	wantError(t, err, `keys and values as "f8": use f32, f16 or q8`)
+	wantError(t, err, `keys and values as "f8": use f32, f16, q16 or q8`)
 }

@@ -15,9 +15,10 @@ type Options struct {
 	Exact   bool // widen all weights to f32 and compute in f32
 	Chunk   int  // tokens a piece of a long input has, 0 = 512
 
-	// KV is how keys and values are kept: "f32", "f16" or "q8" (int8 with a
-	// scale per token and head). Unset, it is f16 where weights are integers
-	// and f32 where all are floats or with Exact.
+	// KV is how keys and values are kept: "f32", "f16", "q16" (13 bits in int16)
+	// or "q8" (int8), both with a scale per token and head. Unset, it is what
+	// kernels.FastKV says where weights are integers and f32 where all are floats
+	// or with Exact.
 	KV string
 
 	// LabelRows, if set, are the rows of the vocabulary that Forward computes
@@ -83,7 +84,7 @@ func (o *Options) kvFormat(m *model.Model) (kernels.KVFormat, error) {
 	case o.Exact || !hasIntegers(m):
 		return kernels.KVF32, nil
 	}
-	return kernels.KVF16, nil
+	return kernels.FastKV(), nil
 }
 
 // hasIntegers reports whether a block of m meets int8 activations.

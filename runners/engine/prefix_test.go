@@ -58,7 +58,7 @@ func TestSharedPrefixChangesNothing(t *testing.T) {
 // TestForkGoesOn guards conversations that branch: both branches answer as if
 // each had read everything itself, and share what both have read.
 func TestForkGoesOn(t *testing.T) {
-	for _, kv := range []string{"f32", "f16", "q8"} {
+	for _, kv := range []string{"f32", "f16", "q16", "q8"} {
 		sh := regular(inBits(8, 32))
 		sh.positions, sh.classes = 512, 0
 		m := withGates(random(sh, 1), 1)

@@ -18,6 +18,10 @@ const (
 // Rows are handed to a worker so many values at a time: about 10 µs of work.
 const rowUnit = 8 << 10
 
+// Quantized rows lie interleaved by eights (see kernels.Acts): were eight cut
+// between workers, they would write to the same cache lines.
+const quantTile = 8
+
 // rowJob spreads a rowOp over the workers.
 type rowJob struct {
 	op       rowOp
@@ -34,6 +38,9 @@ type rowJob struct {
 // run applies the job to its n rows.
 func (j *rowJob) run(p *kernels.Pool) {
 	j.unit = max(1, rowUnit/j.cols)
+	if j.in != nil && j.n >= 4*quantTile {
+		j.unit = (j.unit + quantTile - 1) / quantTile * quantTile
+	}
 	p.Run((j.n+j.unit-1)/j.unit, j)
 	*j = rowJob{}
 }
