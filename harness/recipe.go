@@ -30,6 +30,10 @@ type recipeFile struct {
 	Retries      *int      `yaml:"retries"`
 	Seed         *uint64   `yaml:"seed"`
 	Energy       *bool     `yaml:"energy"`
+	Search       *string   `yaml:"search"`
+	Objectives   []string  `yaml:"objectives"`
+	Where        *string   `yaml:"where"`
+	Sample       *int      `yaml:"sample"`
 
 	Window        *time.Duration `yaml:"window"`
 	IdleWindow    *time.Duration `yaml:"idle_window"`
@@ -84,6 +88,10 @@ func (f *recipeFile) apply(p *sweep.Plan) {
 	set(&p.Retries, f.Retries)
 	set(&p.Seed, f.Seed)
 	set(&p.Energy, f.Energy)
+	set((*string)(&p.Search), f.Search)
+	list(&p.Objectives, f.Objectives)
+	set(&p.Where, f.Where)
+	set(&p.Sample, f.Sample)
 	set(&p.Window, f.Window)
 	set(&p.IdleWindow, f.IdleWindow)
 	set(&p.WarmupLimit, f.WarmupLimit)

@@ -36,7 +36,7 @@ func (f *runFlags) readFrom(c *cobra.Command, s *store.Store) (*sweep.Record, []
 	if err != nil {
 		return nil, nil, err
 	}
-	return r, r.Rows(), nil
+	return r, r.Searched(), nil
 }
 
 func (a *app) reportCommand() *cobra.Command {

@@ -51,24 +51,25 @@ func (m *IntMatrix) expandPair(p int, s *scratch) {
 		s.w = s.memory[:n]
 		expandAMX(m.format, &s.w[0], &src[0], 2*m.blocks)
 	}
-	s.scales = m.widenPair(s.scales, m.scales, p)
+	first, firstMins := m.panelScales(p, 0, s)
+	second, secondMins := m.panelScales(p+1, 1, s)
+	s.scales = m.widenPair(s.scales, first, second)
 	s.mins = nil
-	if m.mins != nil {
-		s.minMemory = m.widenPair(s.minMemory, m.mins, p)
+	if firstMins != nil {
+		s.minMemory = m.widenPair(s.minMemory, firstMins, secondMins)
 		s.mins = s.minMemory
 	}
 }
 
-// widenPair is widen for panels p and p+1.
-func (m *IntMatrix) widenPair(dst []float32, src []uint16, p int) []float32 {
+// widenPair is widen for two panels.
+func (m *IntMatrix) widenPair(dst []float32, first, second []uint16) []float32 {
 	n := m.amxScales() * m.blocks * panelRows
 	if cap(dst) < 2*n {
 		dst = aligned[float32](2 * n)
 	}
 	dst = dst[:2*n]
-	size := m.slots * panelRows
-	m.widen(dst[:n], src[p*size:][:size])
-	m.widen(dst[n:], src[(p+1)*size:][:size])
+	m.widen(dst[:n], first)
+	m.widen(dst[n:], second)
 	return dst
 }
 

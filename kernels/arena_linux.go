@@ -13,7 +13,7 @@ const arenaBytes = 64 << 10
 // arena returns n zeros in memory outside the Go heap that asks for huge pages:
 // with small ones reading weights takes 3 to 15 % longer, measured on two
 // machines. The pages live as long as owner.
-func arena[T uint8 | uint16, O any](owner *O, n int) []T {
+func arena[T int8 | uint8 | uint16, O any](owner *O, n int) []T {
 	var zero T
 	size := n * int(unsafe.Sizeof(zero))
 	if size < arenaBytes {

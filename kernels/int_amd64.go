@@ -123,8 +123,8 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul6ShortAVX512T2(c)
 		case (6|short)<<8 | 1:
 			mul6ShortAVX512T1(c)
-		case (6|short)<<8 | 33:
-			mul6ShortAVX512T1P2(c)
+		case (6|short)<<8 | 65:
+			mul6ShortAVX512T1P4(c)
 		case 5<<8 | 8:
 			mul5AVX512T8(c)
 		case 5<<8 | 4:

@@ -10,7 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -232,7 +232,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -360,7 +360,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -450,7 +450,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -519,7 +519,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T1P4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -687,7 +687,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -956,7 +956,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1128,7 +1128,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1260,7 +1260,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1370,7 +1370,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T1P4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1693,7 +1693,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1717,10 +1717,16 @@ TEXT ·mul6ShortAVX512T2(SB), NOSPLIT, $0-8
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 block:
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
+	VPBROADCASTD (R10), Z10
+	VPSRAD $2, Z10, Z10
+	VPBROADCASTD (CX), Z8
+	VPSRAD $2, Z8, Z8
+	VPSUBD Z8, Z10, Z10
+	VPBROADCASTD 4(R10), Z11
+	VPSRAD $2, Z11, Z11
+	VPBROADCASTD 4(CX), Z9
+	VPSRAD $2, Z9, Z9
+	VPSUBD Z9, Z11, Z11
 	VMOVDQU32 (SI), Z2
 	VPSRLW $4, Z2, Z4
 	VPANDD Z5, Z2, Z2
@@ -1783,20 +1789,6 @@ block:
 	VPDPBUSD.BCST 44(DI), Z2, Z9
 	VPDPBUSD.BCST 28(DI), Z4, Z10
 	VPDPBUSD.BCST 60(DI), Z4, Z11
-	VPBROADCASTD (CX), Z3
-	VPSRAD $2, Z3, Z3
-	VPADDD Z3, Z8, Z8
-	VPSUBD Z3, Z10, Z10
-	VPBROADCASTD (R10), Z3
-	VPSRAD $2, Z3, Z3
-	VPADDD Z3, Z10, Z10
-	VPBROADCASTD 4(CX), Z3
-	VPSRAD $2, Z3, Z3
-	VPADDD Z3, Z9, Z9
-	VPSUBD Z3, Z11, Z11
-	VPBROADCASTD 4(R10), Z3
-	VPSRAD $2, Z3, Z3
-	VPADDD Z3, Z11, Z11
 	VCVTPH2PS (R8), Z2
 	VCVTDQ2PS Z8, Z8
 	VMULPS.BCST (R9), Z2, Z3
@@ -1845,7 +1837,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1868,8 +1860,11 @@ TEXT ·mul6ShortAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ R13, R14
 	VPXORD Z0, Z0, Z0
 block:
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
+	VPBROADCASTD (R10), Z8
+	VPSRAD $2, Z8, Z8
+	VPBROADCASTD (CX), Z7
+	VPSRAD $2, Z7, Z7
+	VPSUBD Z7, Z8, Z8
 	VMOVDQU32 (SI), Z1
 	VPSRLW $4, Z1, Z3
 	VPANDD Z4, Z1, Z1
@@ -1924,13 +1919,6 @@ block:
 	VPORD Z2, Z3, Z3
 	VPDPBUSD.BCST 12(DI), Z1, Z7
 	VPDPBUSD.BCST 28(DI), Z3, Z8
-	VPBROADCASTD (CX), Z2
-	VPSRAD $2, Z2, Z2
-	VPADDD Z2, Z7, Z7
-	VPSUBD Z2, Z8, Z8
-	VPBROADCASTD (R10), Z2
-	VPSRAD $2, Z2, Z2
-	VPADDD Z2, Z8, Z8
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z7, Z7
 	VMULPS.BCST (R9), Z1, Z2
@@ -1960,14 +1948,14 @@ store0:
 	VZEROUPPER
 	RET
 
-// func mul6ShortAVX512T1P2(c *intTile)
+// func mul6ShortAVX512T1P4(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
-TEXT ·mul6ShortAVX512T1P2(SB), NOSPLIT, $0-8
+TEXT ·mul6ShortAVX512T1P4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1979,9 +1967,9 @@ TEXT ·mul6ShortAVX512T1P2(SB), NOSPLIT, $0-8
 	MOVQ intTile_blocks(BX), AX
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x0f0f0f0f, CX
-	VPBROADCASTD CX, Z7
+	VPBROADCASTD CX, Z13
 	MOVL $0x30303030, CX
-	VPBROADCASTD CX, Z8
+	VPBROADCASTD CX, Z14
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_half(BX), CX
 	SHLQ $2, R11
@@ -1989,155 +1977,280 @@ TEXT ·mul6ShortAVX512T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartScales(BX), DX
 	MOVQ intTile_apart(BX), BX
+	LEAQ (BX)(BX*2), R12
+	LEAQ (DX)(DX*2), R13
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
 block:
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VMOVDQU32 (SI), Z2
-	VPSRLW $4, Z2, Z5
-	VPANDD Z7, Z2, Z2
-	VPANDD Z7, Z5, Z5
-	VMOVDQU32 256(SI), Z4
-	VPSLLW $4, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z2, Z2
-	VMOVDQU32 256(SI), Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z5, Z5
-	VMOVDQU32 (SI)(BX*1), Z3
-	VPSRLW $4, Z3, Z6
-	VPANDD Z7, Z3, Z3
-	VPANDD Z7, Z6, Z6
-	VMOVDQU32 256(SI)(BX*1), Z4
-	VPSLLW $4, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z3, Z3
-	VMOVDQU32 256(SI)(BX*1), Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z6, Z6
-	VPBROADCASTD (DI), Z9
-	VPDPBUSD Z9, Z2, Z10
-	VPDPBUSD Z9, Z3, Z11
-	VPBROADCASTD 16(DI), Z9
-	VPDPBUSD Z9, Z5, Z12
-	VPDPBUSD Z9, Z6, Z13
-	VMOVDQU32 64(SI), Z2
-	VPSRLW $4, Z2, Z5
-	VPANDD Z7, Z2, Z2
-	VPANDD Z7, Z5, Z5
-	VMOVDQU32 320(SI), Z4
-	VPSLLW $4, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z2, Z2
-	VMOVDQU32 320(SI), Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z5, Z5
-	VMOVDQU32 64(SI)(BX*1), Z3
-	VPSRLW $4, Z3, Z6
-	VPANDD Z7, Z3, Z3
-	VPANDD Z7, Z6, Z6
-	VMOVDQU32 320(SI)(BX*1), Z4
-	VPSLLW $4, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z3, Z3
-	VMOVDQU32 320(SI)(BX*1), Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z6, Z6
-	VPBROADCASTD 4(DI), Z9
-	VPDPBUSD Z9, Z2, Z10
-	VPDPBUSD Z9, Z3, Z11
-	VPBROADCASTD 20(DI), Z9
-	VPDPBUSD Z9, Z5, Z12
-	VPDPBUSD Z9, Z6, Z13
-	VMOVDQU32 128(SI), Z2
-	VPSRLW $4, Z2, Z5
-	VPANDD Z7, Z2, Z2
-	VPANDD Z7, Z5, Z5
-	VMOVDQU32 256(SI), Z4
-	VPSLLW $2, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z2, Z2
-	VMOVDQU32 256(SI), Z4
-	VPSRLW $2, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z5, Z5
-	VMOVDQU32 128(SI)(BX*1), Z3
-	VPSRLW $4, Z3, Z6
-	VPANDD Z7, Z3, Z3
-	VPANDD Z7, Z6, Z6
-	VMOVDQU32 256(SI)(BX*1), Z4
-	VPSLLW $2, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z3, Z3
-	VMOVDQU32 256(SI)(BX*1), Z4
-	VPSRLW $2, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z6, Z6
-	VPBROADCASTD 8(DI), Z9
-	VPDPBUSD Z9, Z2, Z10
-	VPDPBUSD Z9, Z3, Z11
-	VPBROADCASTD 24(DI), Z9
-	VPDPBUSD Z9, Z5, Z12
-	VPDPBUSD Z9, Z6, Z13
-	VMOVDQU32 192(SI), Z2
-	VPSRLW $4, Z2, Z5
-	VPANDD Z7, Z2, Z2
-	VPANDD Z7, Z5, Z5
-	VMOVDQU32 320(SI), Z4
-	VPSLLW $2, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z2, Z2
-	VMOVDQU32 320(SI), Z4
-	VPSRLW $2, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z5, Z5
-	VMOVDQU32 192(SI)(BX*1), Z3
-	VPSRLW $4, Z3, Z6
-	VPANDD Z7, Z3, Z3
-	VPANDD Z7, Z6, Z6
-	VMOVDQU32 320(SI)(BX*1), Z4
-	VPSLLW $2, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z3, Z3
-	VMOVDQU32 320(SI)(BX*1), Z4
-	VPSRLW $2, Z4, Z4
-	VPANDD Z8, Z4, Z4
-	VPORD Z4, Z6, Z6
-	VPBROADCASTD 12(DI), Z9
-	VPDPBUSD Z9, Z2, Z10
-	VPDPBUSD Z9, Z3, Z11
-	VPBROADCASTD 28(DI), Z9
-	VPDPBUSD Z9, Z5, Z12
-	VPDPBUSD Z9, Z6, Z13
-	VPBROADCASTD (CX), Z4
-	VPSRAD $2, Z4, Z4
-	VPADDD Z4, Z10, Z10
-	VPSUBD Z4, Z12, Z12
-	VPADDD Z4, Z11, Z11
-	VPSUBD Z4, Z13, Z13
-	VPBROADCASTD (R10), Z4
-	VPSRAD $2, Z4, Z4
-	VPADDD Z4, Z12, Z12
-	VPADDD Z4, Z13, Z13
-	VCVTPH2PS (R8), Z2
-	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST (R9), Z2, Z4
-	VFMADD231PS Z4, Z10, Z0
-	VCVTPH2PS (R8)(DX*1), Z2
-	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST (R9), Z2, Z4
-	VFMADD231PS Z4, Z11, Z1
-	VCVTPH2PS 32(R8), Z2
-	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST (R9), Z2, Z4
-	VFMADD231PS Z4, Z12, Z0
-	VCVTPH2PS 32(R8)(DX*1), Z2
-	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z2, Z4
-	VFMADD231PS Z4, Z13, Z1
+	VPBROADCASTD (R10), Z20
+	VPSRAD $2, Z20, Z20
+	VPBROADCASTD (CX), Z16
+	VPSRAD $2, Z16, Z16
+	VPSUBD Z16, Z20, Z20
+	VMOVDQA32 Z16, Z17
+	VMOVDQA32 Z16, Z18
+	VMOVDQA32 Z16, Z19
+	VMOVDQA32 Z20, Z21
+	VMOVDQA32 Z20, Z22
+	VMOVDQA32 Z20, Z23
+	VMOVDQU32 (SI), Z4
+	VPSRLW $4, Z4, Z9
+	VPANDD Z13, Z4, Z4
+	VPANDD Z13, Z9, Z9
+	VMOVDQU32 256(SI), Z8
+	VPSLLW $4, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z4, Z4
+	VMOVDQU32 256(SI), Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z9, Z9
+	VMOVDQU32 (SI)(BX*1), Z5
+	VPSRLW $4, Z5, Z10
+	VPANDD Z13, Z5, Z5
+	VPANDD Z13, Z10, Z10
+	VMOVDQU32 256(SI)(BX*1), Z8
+	VPSLLW $4, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z5, Z5
+	VMOVDQU32 256(SI)(BX*1), Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z10, Z10
+	VMOVDQU32 (SI)(BX*2), Z6
+	VPSRLW $4, Z6, Z11
+	VPANDD Z13, Z6, Z6
+	VPANDD Z13, Z11, Z11
+	VMOVDQU32 256(SI)(BX*2), Z8
+	VPSLLW $4, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z6, Z6
+	VMOVDQU32 256(SI)(BX*2), Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z11, Z11
+	VMOVDQU32 (SI)(R12*1), Z7
+	VPSRLW $4, Z7, Z12
+	VPANDD Z13, Z7, Z7
+	VPANDD Z13, Z12, Z12
+	VMOVDQU32 256(SI)(R12*1), Z8
+	VPSLLW $4, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z7, Z7
+	VMOVDQU32 256(SI)(R12*1), Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z12, Z12
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 16(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VMOVDQU32 64(SI), Z4
+	VPSRLW $4, Z4, Z9
+	VPANDD Z13, Z4, Z4
+	VPANDD Z13, Z9, Z9
+	VMOVDQU32 320(SI), Z8
+	VPSLLW $4, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z4, Z4
+	VMOVDQU32 320(SI), Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z9, Z9
+	VMOVDQU32 64(SI)(BX*1), Z5
+	VPSRLW $4, Z5, Z10
+	VPANDD Z13, Z5, Z5
+	VPANDD Z13, Z10, Z10
+	VMOVDQU32 320(SI)(BX*1), Z8
+	VPSLLW $4, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z5, Z5
+	VMOVDQU32 320(SI)(BX*1), Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z10, Z10
+	VMOVDQU32 64(SI)(BX*2), Z6
+	VPSRLW $4, Z6, Z11
+	VPANDD Z13, Z6, Z6
+	VPANDD Z13, Z11, Z11
+	VMOVDQU32 320(SI)(BX*2), Z8
+	VPSLLW $4, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z6, Z6
+	VMOVDQU32 320(SI)(BX*2), Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z11, Z11
+	VMOVDQU32 64(SI)(R12*1), Z7
+	VPSRLW $4, Z7, Z12
+	VPANDD Z13, Z7, Z7
+	VPANDD Z13, Z12, Z12
+	VMOVDQU32 320(SI)(R12*1), Z8
+	VPSLLW $4, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z7, Z7
+	VMOVDQU32 320(SI)(R12*1), Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z12, Z12
+	VPBROADCASTD 4(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 20(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VMOVDQU32 128(SI), Z4
+	VPSRLW $4, Z4, Z9
+	VPANDD Z13, Z4, Z4
+	VPANDD Z13, Z9, Z9
+	VMOVDQU32 256(SI), Z8
+	VPSLLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z4, Z4
+	VMOVDQU32 256(SI), Z8
+	VPSRLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z9, Z9
+	VMOVDQU32 128(SI)(BX*1), Z5
+	VPSRLW $4, Z5, Z10
+	VPANDD Z13, Z5, Z5
+	VPANDD Z13, Z10, Z10
+	VMOVDQU32 256(SI)(BX*1), Z8
+	VPSLLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z5, Z5
+	VMOVDQU32 256(SI)(BX*1), Z8
+	VPSRLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z10, Z10
+	VMOVDQU32 128(SI)(BX*2), Z6
+	VPSRLW $4, Z6, Z11
+	VPANDD Z13, Z6, Z6
+	VPANDD Z13, Z11, Z11
+	VMOVDQU32 256(SI)(BX*2), Z8
+	VPSLLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z6, Z6
+	VMOVDQU32 256(SI)(BX*2), Z8
+	VPSRLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z11, Z11
+	VMOVDQU32 128(SI)(R12*1), Z7
+	VPSRLW $4, Z7, Z12
+	VPANDD Z13, Z7, Z7
+	VPANDD Z13, Z12, Z12
+	VMOVDQU32 256(SI)(R12*1), Z8
+	VPSLLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z7, Z7
+	VMOVDQU32 256(SI)(R12*1), Z8
+	VPSRLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z12, Z12
+	VPBROADCASTD 8(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 24(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VMOVDQU32 192(SI), Z4
+	VPSRLW $4, Z4, Z9
+	VPANDD Z13, Z4, Z4
+	VPANDD Z13, Z9, Z9
+	VMOVDQU32 320(SI), Z8
+	VPSLLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z4, Z4
+	VMOVDQU32 320(SI), Z8
+	VPSRLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z9, Z9
+	VMOVDQU32 192(SI)(BX*1), Z5
+	VPSRLW $4, Z5, Z10
+	VPANDD Z13, Z5, Z5
+	VPANDD Z13, Z10, Z10
+	VMOVDQU32 320(SI)(BX*1), Z8
+	VPSLLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z5, Z5
+	VMOVDQU32 320(SI)(BX*1), Z8
+	VPSRLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z10, Z10
+	VMOVDQU32 192(SI)(BX*2), Z6
+	VPSRLW $4, Z6, Z11
+	VPANDD Z13, Z6, Z6
+	VPANDD Z13, Z11, Z11
+	VMOVDQU32 320(SI)(BX*2), Z8
+	VPSLLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z6, Z6
+	VMOVDQU32 320(SI)(BX*2), Z8
+	VPSRLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z11, Z11
+	VMOVDQU32 192(SI)(R12*1), Z7
+	VPSRLW $4, Z7, Z12
+	VPANDD Z13, Z7, Z7
+	VPANDD Z13, Z12, Z12
+	VMOVDQU32 320(SI)(R12*1), Z8
+	VPSLLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z7, Z7
+	VMOVDQU32 320(SI)(R12*1), Z8
+	VPSRLW $2, Z8, Z8
+	VPANDD Z14, Z8, Z8
+	VPORD Z8, Z12, Z12
+	VPBROADCASTD 12(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 28(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VCVTPH2PS (R8), Z4
+	VCVTDQ2PS Z16, Z16
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z16, Z0
+	VCVTPH2PS (R8)(DX*1), Z4
+	VCVTDQ2PS Z17, Z17
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z17, Z1
+	VCVTPH2PS (R8)(DX*2), Z4
+	VCVTDQ2PS Z18, Z18
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z18, Z2
+	VCVTPH2PS (R8)(R13*1), Z4
+	VCVTDQ2PS Z19, Z19
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z19, Z3
+	VCVTPH2PS 32(R8), Z4
+	VCVTDQ2PS Z20, Z20
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z20, Z0
+	VCVTPH2PS 32(R8)(DX*1), Z4
+	VCVTDQ2PS Z21, Z21
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z21, Z1
+	VCVTPH2PS 32(R8)(DX*2), Z4
+	VCVTDQ2PS Z22, Z22
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z22, Z2
+	VCVTPH2PS 32(R8)(R13*1), Z4
+	VCVTDQ2PS Z23, Z23
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z23, Z3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -2164,5 +2277,17 @@ store0:
 	VADDPS (DX), Z1, Z1
 store1:
 	VMOVUPS Z1, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store2
+	VADDPS (DX), Z2, Z2
+store2:
+	VMOVUPS Z2, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store3
+	VADDPS (DX), Z3, Z3
+store3:
+	VMOVUPS Z3, (DX)
 	VZEROUPPER
 	RET

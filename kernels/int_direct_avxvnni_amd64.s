@@ -10,7 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -160,7 +160,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -264,7 +264,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -495,7 +495,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -679,7 +679,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -707,10 +707,16 @@ TEXT ·mul6ShortAVXVNNIT2(SB), NOSPLIT, $0-8
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 block:
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
-	VPXOR Y12, Y12, Y12
-	VPXOR Y13, Y13, Y13
+	VPBROADCASTD (R10), Y12
+	VPSRAD $2, Y12, Y12
+	VPBROADCASTD (CX), Y10
+	VPSRAD $2, Y10, Y10
+	VPSUBD Y10, Y12, Y12
+	VPBROADCASTD 4(R10), Y13
+	VPSRAD $2, Y13, Y13
+	VPBROADCASTD 4(CX), Y11
+	VPSRAD $2, Y11, Y11
+	VPSUBD Y11, Y13, Y13
 	VMOVDQU (SI), Y4
 	VPSRLW $4, Y4, Y6
 	VPAND Y7, Y4, Y4
@@ -789,20 +795,6 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xe1 // VPDPBUSD Y9, Y6, Y12
 	VPBROADCASTD 60(DI), Y9
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xe9 // VPDPBUSD Y9, Y6, Y13
-	VPBROADCASTD (CX), Y5
-	VPSRAD $2, Y5, Y5
-	VPADDD Y5, Y10, Y10
-	VPSUBD Y5, Y12, Y12
-	VPBROADCASTD (R10), Y5
-	VPSRAD $2, Y5, Y5
-	VPADDD Y5, Y12, Y12
-	VPBROADCASTD 4(CX), Y5
-	VPSRAD $2, Y5, Y5
-	VPADDD Y5, Y11, Y11
-	VPSUBD Y5, Y13, Y13
-	VPBROADCASTD 4(R10), Y5
-	VPSRAD $2, Y5, Y5
-	VPADDD Y5, Y13, Y13
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y10, Y10
 	VBROADCASTSS (R9), Y9
@@ -821,10 +813,16 @@ block:
 	VBROADCASTSS 4(R9), Y9
 	VMULPS Y9, Y4, Y5
 	VFMADD231PS Y5, Y13, Y1
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
-	VPXOR Y12, Y12, Y12
-	VPXOR Y13, Y13, Y13
+	VPBROADCASTD (R10), Y12
+	VPSRAD $2, Y12, Y12
+	VPBROADCASTD (CX), Y10
+	VPSRAD $2, Y10, Y10
+	VPSUBD Y10, Y12, Y12
+	VPBROADCASTD 4(R10), Y13
+	VPSRAD $2, Y13, Y13
+	VPBROADCASTD 4(CX), Y11
+	VPSRAD $2, Y11, Y11
+	VPSUBD Y11, Y13, Y13
 	VMOVDQU 32(SI), Y4
 	VPSRLW $4, Y4, Y6
 	VPAND Y7, Y4, Y4
@@ -903,20 +901,6 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xe1 // VPDPBUSD Y9, Y6, Y12
 	VPBROADCASTD 60(DI), Y9
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xe9 // VPDPBUSD Y9, Y6, Y13
-	VPBROADCASTD (CX), Y5
-	VPSRAD $2, Y5, Y5
-	VPADDD Y5, Y10, Y10
-	VPSUBD Y5, Y12, Y12
-	VPBROADCASTD (R10), Y5
-	VPSRAD $2, Y5, Y5
-	VPADDD Y5, Y12, Y12
-	VPBROADCASTD 4(CX), Y5
-	VPSRAD $2, Y5, Y5
-	VPADDD Y5, Y11, Y11
-	VPSUBD Y5, Y13, Y13
-	VPBROADCASTD 4(R10), Y5
-	VPSRAD $2, Y5, Y5
-	VPADDD Y5, Y13, Y13
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y10, Y10
 	VBROADCASTSS (R9), Y9
@@ -973,7 +957,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -999,10 +983,13 @@ TEXT ·mul6ShortAVXVNNIT1(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
-	VPXOR Y12, Y12, Y12
-	VPXOR Y13, Y13, Y13
+	VPBROADCASTD (R10), Y12
+	VPSRAD $2, Y12, Y12
+	VPBROADCASTD (CX), Y10
+	VPSRAD $2, Y10, Y10
+	VPSUBD Y10, Y12, Y12
+	VMOVDQA Y10, Y11
+	VMOVDQA Y12, Y13
 	VMOVDQU (SI), Y2
 	VPSRLW $4, Y2, Y5
 	VPAND Y7, Y2, Y2
@@ -1119,16 +1106,6 @@ block:
 	VPBROADCASTD 28(DI), Y9
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xe1 // VPDPBUSD Y9, Y5, Y12
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xe9 // VPDPBUSD Y9, Y6, Y13
-	VPBROADCASTD (CX), Y4
-	VPSRAD $2, Y4, Y4
-	VPADDD Y4, Y10, Y10
-	VPSUBD Y4, Y12, Y12
-	VPADDD Y4, Y11, Y11
-	VPSUBD Y4, Y13, Y13
-	VPBROADCASTD (R10), Y4
-	VPSRAD $2, Y4, Y4
-	VPADDD Y4, Y12, Y12
-	VPADDD Y4, Y13, Y13
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y10, Y10
 	VBROADCASTSS (R9), Y9

@@ -245,7 +245,7 @@ func mul6ShortAVX512T2(c *intTile)
 func mul6ShortAVX512T1(c *intTile)
 
 //go:noescape
-func mul6ShortAVX512T1P2(c *intTile)
+func mul6ShortAVX512T1P4(c *intTile)
 
 //go:noescape
 func mul5AVX512T8(c *intTile)

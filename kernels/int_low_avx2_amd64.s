@@ -10,7 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -311,7 +311,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -522,7 +522,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -922,7 +922,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1150,7 +1150,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1305,7 +1305,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1573,7 +1573,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1878,7 +1878,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2110,7 +2110,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2529,7 +2529,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2769,7 +2769,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2936,7 +2936,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX2T1P2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX

@@ -10,7 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -280,7 +280,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -453,7 +453,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -586,7 +586,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -697,7 +697,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T1P4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1024,7 +1024,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1322,7 +1322,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1496,7 +1496,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1616,7 +1616,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1707,7 +1707,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T1P4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1927,7 +1927,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2264,7 +2264,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2477,7 +2477,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2636,7 +2636,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2766,7 +2766,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T1P4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3136,7 +3136,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3439,7 +3439,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3619,7 +3619,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3745,7 +3745,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3842,7 +3842,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T1P4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX

@@ -10,7 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -243,7 +243,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -429,7 +429,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -621,7 +621,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -757,7 +757,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1026,7 +1026,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1239,7 +1239,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1443,7 +1443,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
-//	BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX

@@ -19,13 +19,24 @@ type IntMatrix struct {
 	groups     int // scales of a row
 	slots      int // places for them: two a block where group is 16
 	panels     []uint8
-	scales     []uint16 // per panel [slots][16]
-	mins       []uint16 // likewise, nil if there are none
+	scales     []uint16     // per panel [slots][16]
+	mins       []uint16     // likewise, nil if there are none
+	super      *superScales // in place of both, nil if there is none
 }
 
 // NewInt returns a matrix of zeros with room for integers of 2 to 8 bits. group
 // is a multiple of 32, or 16 with 6 bits; minimums go with up to 4 bits.
 func NewInt(bits, rows, cols, group int, mins bool) *IntMatrix {
+	m := newInt(bits, rows, cols, group, mins)
+	m.scales = arena[uint16](m, m.panelCount()*m.slots*panelRows)
+	if mins {
+		m.mins = arena[uint16](m, len(m.scales))
+	}
+	return m
+}
+
+// newInt is NewInt still without scales.
+func newInt(bits, rows, cols, group int, mins bool) *IntMatrix {
 	switch {
 	case bits < 2 || bits > 8:
 		panic(fmt.Sprintf("kernels: NewInt of %d bits: needs 2 to 8", bits))
@@ -45,12 +56,7 @@ func NewInt(bits, rows, cols, group int, mins bool) *IntMatrix {
 	if group < blockSize {
 		m.slots = 2 * m.blocks
 	}
-	count := m.panelCount()
-	m.panels = arena[uint8](m, count*m.panelBytes())
-	m.scales = arena[uint16](m, count*m.slots*panelRows)
-	if mins {
-		m.mins = arena[uint16](m, count*m.slots*panelRows)
-	}
+	m.panels = arena[uint8](m, m.panelCount()*m.panelBytes())
 	return m
 }
 
@@ -71,19 +77,9 @@ func PackInt(bits int, q []int8, scale []uint16, rows, cols, group int) *IntMatr
 // multiple of 16 or reaches the last row. Calls for different rows may run at
 // the same time.
 func (m *IntMatrix) SetRows(from int, q []int8, scale, min []uint16) {
-	n := len(q) / m.cols
-	if from%panelRows != 0 || len(q) != n*m.cols || from+n > m.rows || n%panelRows != 0 && from+n != m.rows {
-		panic(fmt.Sprintf("kernels: SetRows of %d integers from row %d of %d x %d", len(q), from, m.rows, m.cols))
-	}
-	if len(scale) != n*m.groups || m.mins == nil && min != nil || m.mins != nil && len(min) != len(scale) {
+	n := m.setIntegers(from, q)
+	if m.super != nil || len(scale) != n*m.groups || m.mins == nil && min != nil || m.mins != nil && len(min) != len(scale) {
 		panic(fmt.Sprintf("kernels: SetRows of %d scales and %d minimums for %d rows of %d groups", len(scale), len(min), n, m.groups))
-	}
-	for i := 0; i < n; i += panelRows {
-		rows := panelRows
-		if n-i < rows {
-			rows = n - i
-		}
-		m.setPanel((from+i)/panelRows, q[i*m.cols:][:rows*m.cols])
 	}
 	for i := range n {
 		at := m.scaleAt(from + i)
@@ -94,6 +90,19 @@ func (m *IntMatrix) SetRows(from int, q []int8, scale, min []uint16) {
 			}
 		}
 	}
+}
+
+// setIntegers packs the integers of rows from row from on and returns their number.
+func (m *IntMatrix) setIntegers(from int, q []int8) int {
+	n := len(q) / m.cols
+	if from%panelRows != 0 || len(q) != n*m.cols || from+n > m.rows || n%panelRows != 0 && from+n != m.rows {
+		panic(fmt.Sprintf("kernels: SetRows of %d integers from row %d of %d x %d", len(q), from, m.rows, m.cols))
+	}
+	for i := 0; i < n; i += panelRows {
+		rows := min(panelRows, n-i)
+		m.setPanel((from+i)/panelRows, q[i*m.cols:][:rows*m.cols])
+	}
+	return n
 }
 
 // setPanel packs the rows of one panel, fewer than 16 in the last one.
@@ -138,7 +147,11 @@ func (m *IntMatrix) Cols() int { return m.cols }
 
 // Bytes returns the memory held by packed weights, scales and minimums.
 func (m *IntMatrix) Bytes() int64 {
-	return sizeBytes(m.panels) + sizeBytes(m.scales) + sizeBytes(m.mins)
+	n := sizeBytes(m.panels) + sizeBytes(m.scales) + sizeBytes(m.mins)
+	if m.super != nil {
+		n += m.super.bytes()
+	}
+	return n
 }
 
 func (m *IntMatrix) panelCount() int { return (m.rows + panelRows - 1) / panelRows }
@@ -155,18 +168,13 @@ func (m *IntMatrix) scaleAt(r int) int { return r/panelRows*panelRows*m.slots + 
 func (m *IntMatrix) Row(dst []float32, r int) {
 	dst = dst[:m.cols]
 	panel, size := m.panel(r/panelRows), m.format.blockBytes()
-	at := m.scaleAt(r)
 	for b := range m.blocks {
 		var x [quads]uint32
 		m.format.unpack(&x, panel[b*size+r%panelRows*4:])
 		values := (*[blockSize]int8)(unsafe.Pointer(&x))
 		for i := b * blockSize; i < (b+1)*blockSize && i < m.cols; i++ {
-			g := at + i/m.group*panelRows
-			v := float32(values[i%blockSize]) * F16ToF32(m.scales[g])
-			if m.mins != nil {
-				v += F16ToF32(m.mins[g])
-			}
-			dst[i] = v
+			scale, minimum := m.rowScale(r, i/m.group)
+			dst[i] = float32(values[i%blockSize])*scale + minimum
 		}
 	}
 }

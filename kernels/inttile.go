@@ -88,7 +88,7 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 		}
 		return
 	}
-	if panels := streams(tier, m.group); n == 1 && panels > 1 {
+	if panels := streams(tier); n == 1 && panels > 1 {
 		apart := max(0, min(hi, m.rows/panelRows)-lo) / panels // of the full ones
 		for p := range apart {
 			m.mulApart(tier, o, lo+p, panels, apart, s)
@@ -104,12 +104,9 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 }
 
 // stored returns the work of a kernel on panel p as it is stored.
-func (m *IntMatrix) stored(p int) intTile {
-	at, n := p*panelRows*m.slots, m.slots*panelRows
-	c := intTile{blocks: m.blocks, groupBlocks: m.group / blockSize, w: m.panel(p), scales: m.scales[at:][:n]}
-	if m.mins != nil {
-		c.mins = m.mins[at:][:n]
-	}
+func (m *IntMatrix) stored(p int, s *scratch) intTile {
+	c := intTile{blocks: m.blocks, groupBlocks: m.group / blockSize, w: m.panel(p)}
+	c.scales, c.mins = m.panelScales(p, 0, s)
 	return c
 }
 
@@ -117,8 +114,14 @@ func (m *IntMatrix) stored(p int) intTile {
 // panels from each to the next.
 func (m *IntMatrix) mulApart(tier Tier, o *Out, p, panels, apart int, s *scratch) {
 	c := &s.direct
-	*c = m.stored(p)
+	*c = m.stored(p, s)
 	c.apart, c.apartScales, c.apartY = apart*m.panelBytes(), 2*apart*panelRows*m.slots, apart*panelRows
+	if m.super != nil { // worked out one panel after the other
+		c.apartScales = 2 * panelRows * m.slots
+		for i := 1; i < panels; i++ {
+			m.panelScales(p+i*apart, i, s)
+		}
+	}
 	last := (panels - 1) * apart
 	_ = m.panel(p + last) // the kernel goes there by distance
 	c.y = o.Y[p*panelRows:][:(last+1)*panelRows]
@@ -138,7 +141,7 @@ func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool,
 		return
 	}
 	c := &s.direct
-	*c = m.stored(p)
+	*c = m.stored(p, s)
 	c.setAdd(add)
 	for t < n {
 		rows := directRows(tier, m.format, m.group, min(n-t, actTile-t%actTile))
@@ -254,6 +257,7 @@ type scratch struct {
 	memory       []uint8 // of w where the panel is not used as it is
 	scales, mins []float32
 	minMemory    []float32
+	joined       []uint16 // scales and minimums of superblocks
 	edge         [actTile * panelRows]float32
 	tile         wideTile
 	direct       intTile
@@ -271,11 +275,11 @@ func (m *IntMatrix) expandPanel(tier Tier, p int, s *scratch) {
 		s.w = s.memory[:size]
 		expand(tier, m.format, s.w, m.panel(p), m.blocks)
 	}
-	at, n := p*panelRows*m.slots, m.slots*panelRows
-	s.scales = m.widen(s.scales, m.scales[at:][:n])
+	scales, mins := m.panelScales(p, 0, s)
+	s.scales = m.widen(s.scales, scales)
 	s.mins = nil
-	if m.mins != nil {
-		s.minMemory = m.widen(s.minMemory, m.mins[at:][:n])
+	if mins != nil {
+		s.minMemory = m.widen(s.minMemory, mins)
 		s.mins = s.minMemory
 	}
 }

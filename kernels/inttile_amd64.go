@@ -23,6 +23,15 @@ func pack4AVX2(dst *uint8, src *int8, cols, blocks int) uint64
 //go:noescape
 func widenHalvesAVX2(dst *float32, src *uint16, n int)
 
+//go:noescape
+func joinScalesAVX2(dst *uint16, super *uint16, fine *int8, supers, groups int)
+
+//go:noescape
+func fetchAVX2(p *uint8, bytes int)
+
+//go:noescape
+func joinMinsAVX2(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+
 func interleave4(dst *float32, width int, src *float32, ld, n int) {
 	interleave4AVX2(dst, width, src, ld, n)
 }
@@ -84,11 +93,11 @@ func packPanel(f format, panel []uint8, q []int8, cols int) bool {
 }
 
 // streams is how many panels the kernel of one token takes that takes most.
-func streams(tier Tier, group int) int {
+func streams(tier Tier) int {
 	switch {
 	case tier == Generic:
 		return 1
-	case tier == AVX512 && group >= blockSize:
+	case tier == AVX512:
 		return 4
 	case tier == AVXVNNI:
 		return 1
@@ -117,6 +126,16 @@ func pairBlocks(dst, src []int8) {
 }
 
 func widenHalvesVector(dst *float32, src *uint16, n int) { widenHalvesAVX2(dst, src, n) }
+
+func joinScalesVector(dst, super *uint16, fine *int8, supers, groups int) {
+	joinScalesAVX2(dst, super, fine, supers, groups)
+}
+
+func fetchLines(p *uint8, bytes int) { fetchAVX2(p, bytes) }
+
+func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int) {
+	joinMinsAVX2(dst, super, fine, superMin, fineMin, offset, supers, groups)
+}
 
 func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {
 	quantizeAVX2(x, blocks, q, scale, corr, half, width)

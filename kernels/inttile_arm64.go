@@ -8,6 +8,15 @@ func quantizeNEON(x *float32, blocks int, q *int8, scale *float32, corr, half *i
 //go:noescape
 func widenHalvesNEON(dst *float32, src *uint16, n int)
 
+//go:noescape
+func joinScalesNEON(dst *uint16, super *uint16, fine *int8, supers, groups int)
+
+//go:noescape
+func fetchNEON(p *uint8, bytes int)
+
+//go:noescape
+func joinMinsNEON(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+
 const never = 1 << 30
 
 // wideFrom is the number of tokens from which on a panel of a format is expanded
@@ -60,6 +69,16 @@ func wideRows(tier Tier, _ format, left int) int {
 func wideForm(Tier, format) int { return 0 }
 
 func widenHalvesVector(dst *float32, src *uint16, n int) { widenHalvesNEON(dst, src, n) }
+
+func joinScalesVector(dst, super *uint16, fine *int8, supers, groups int) {
+	joinScalesNEON(dst, super, fine, supers, groups)
+}
+
+func fetchLines(p *uint8, bytes int) { fetchNEON(p, bytes) }
+
+func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int) {
+	joinMinsNEON(dst, super, fine, superMin, fineMin, offset, supers, groups)
+}
 
 func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {
 	quantizeNEON(x, blocks, q, scale, corr, half, width)

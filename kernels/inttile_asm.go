@@ -43,6 +43,29 @@ func widenHalves(dst []float32, src []uint16) {
 	}
 }
 
+// joinScales writes the scales of a panel's groups, groups to a superblock.
+func joinScales(dst, super []uint16, fine []int8, groups int) {
+	if Active() == Generic {
+		joinScalesGeneric(dst, super, fine, groups)
+		return
+	}
+	supers := len(super) / panelRows
+	_, _ = dst[supers*groups*panelRows-1], fine[supers*groups*panelRows-1]
+	joinScalesVector(&dst[0], &super[0], &fine[0], supers, groups)
+}
+
+// joinMins writes the minimums of the groups that begin at at in u.
+func joinMins(dst []uint16, u *superScales, at int) {
+	if Active() == Generic {
+		joinMinsGeneric(dst, u, at)
+		return
+	}
+	n := len(dst)
+	super, low := u.scale[at/u.groups:][:n/u.groups], u.min[at/u.groups:][:n/u.groups]
+	fine, fineMin := u.fine[at:][:n], u.fineMin[at:][:n]
+	joinMinsVector(&dst[0], &super[0], &fine[0], &low[0], &fineMin[0], u.offset, len(super)/panelRows, u.groups)
+}
+
 // quantize writes the blocks of x to a, at block index at and every width
 // further.
 func quantize(tier Tier, x []float32, a *Acts, at, width int) {

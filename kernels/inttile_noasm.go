@@ -26,4 +26,12 @@ func widenHalves(dst []float32, src []uint16) {
 	}
 }
 
+func fetchLines(*uint8, int) {}
+
+func joinScales(dst, super []uint16, fine []int8, groups int) {
+	joinScalesGeneric(dst, super, fine, groups)
+}
+
+func joinMins(dst []uint16, u *superScales, at int) { joinMinsGeneric(dst, u, at) }
+
 func quantize(_ Tier, x []float32, a *Acts, at, width int) { quantizeGeneric(x, a, at, width) }

@@ -190,3 +190,142 @@ loop:
 	SUBS $8, R3
 	BNE loop
 	RET
+
+// func joinScalesNEON(dst *uint16, super *uint16, fine *int8, supers, groups int)
+//
+// Registers:
+//	R1 dst, R2 superblocks' scales, R5 factors, R3 superblocks left, R4 groups of one, R6 those left
+//	V0 to V3 a superblock's scales, V4 to V7 factors, then products, V20 to V22 narrow values
+TEXT ·joinScalesNEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R1
+	MOVD super+8(FP), R2
+	MOVD fine+16(FP), R5
+	MOVD supers+24(FP), R3
+	MOVD groups+32(FP), R4
+super:
+	VLD1.P 32(R2), [V20.H8, V21.H8]
+	WORD $0x0e217a80 // FCVTL V0, V20
+	WORD $0x4e217a81 // FCVTL2 V1, V20
+	WORD $0x0e217aa2 // FCVTL V2, V21
+	WORD $0x4e217aa3 // FCVTL2 V3, V21
+	MOVD R4, R6
+group:
+	VLD1.P 16(R5), [V20.B16]
+	WORD $0x0f08a695 // SXTL V21, V20
+	WORD $0x4f08a696 // SXTL V22, V20
+	WORD $0x0f10a6a4 // SXTL V4, V21
+	WORD $0x4f10a6a5 // SXTL V5, V21
+	WORD $0x0f10a6c6 // SXTL V6, V22
+	WORD $0x4f10a6c7 // SXTL V7, V22
+	WORD $0x4e21d884 // SCVTF.4S V4, V4
+	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
+	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
+	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
+	WORD $0x6e20dc84 // FMUL.4S V4, V4, V0
+	WORD $0x6e21dca5 // FMUL.4S V5, V5, V1
+	WORD $0x6e22dcc6 // FMUL.4S V6, V6, V2
+	WORD $0x6e23dce7 // FMUL.4S V7, V7, V3
+	WORD $0x0e216894 // FCVTN V20, V4
+	WORD $0x4e2168b4 // FCVTN2 V20, V5
+	WORD $0x0e2168d5 // FCVTN V21, V6
+	WORD $0x4e2168f5 // FCVTN2 V21, V7
+	VST1.P [V20.H8, V21.H8], 32(R1)
+	SUBS $1, R6
+	BNE group
+	SUBS $1, R3
+	BNE super
+	RET
+
+// func joinMinsNEON(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+//
+// Registers:
+//	R1 dst, R2 superblocks' scales, R7 factors, R8 and R9 the same of minimums, R3 superblocks left, R4 groups of one, R6 those left
+//	V0 to V3 a superblock's scales times offset, V8 to V11 its minimums, V4 to V7 and V12 to V15 factors, then products, V20 to V22 narrow values, V24 offset
+TEXT ·joinMinsNEON(SB), NOSPLIT, $0-64
+	MOVD dst+0(FP), R1
+	MOVD super+8(FP), R2
+	MOVD fine+16(FP), R7
+	MOVD superMin+24(FP), R8
+	MOVD fineMin+32(FP), R9
+	FMOVS offset+40(FP), F24
+	MOVD supers+48(FP), R3
+	MOVD groups+56(FP), R4
+super:
+	VLD1.P 32(R2), [V20.H8, V21.H8]
+	WORD $0x0e217a80 // FCVTL V0, V20
+	WORD $0x4e217a81 // FCVTL2 V1, V20
+	WORD $0x0e217aa2 // FCVTL V2, V21
+	WORD $0x4e217aa3 // FCVTL2 V3, V21
+	WORD $0x4f989000 // FMUL.4S V0, V0, V24[0]
+	WORD $0x4f989021 // FMUL.4S V1, V1, V24[0]
+	WORD $0x4f989042 // FMUL.4S V2, V2, V24[0]
+	WORD $0x4f989063 // FMUL.4S V3, V3, V24[0]
+	VLD1.P 32(R8), [V20.H8, V21.H8]
+	WORD $0x0e217a88 // FCVTL V8, V20
+	WORD $0x4e217a89 // FCVTL2 V9, V20
+	WORD $0x0e217aaa // FCVTL V10, V21
+	WORD $0x4e217aab // FCVTL2 V11, V21
+	MOVD R4, R6
+group:
+	MOVD R7, R5
+	VLD1.P 16(R5), [V20.B16]
+	WORD $0x0f08a695 // SXTL V21, V20
+	WORD $0x4f08a696 // SXTL V22, V20
+	WORD $0x0f10a6a4 // SXTL V4, V21
+	WORD $0x4f10a6a5 // SXTL V5, V21
+	WORD $0x0f10a6c6 // SXTL V6, V22
+	WORD $0x4f10a6c7 // SXTL V7, V22
+	WORD $0x4e21d884 // SCVTF.4S V4, V4
+	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
+	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
+	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
+	MOVD R5, R7
+	WORD $0x6e20dc84 // FMUL.4S V4, V4, V0
+	WORD $0x6e21dca5 // FMUL.4S V5, V5, V1
+	WORD $0x6e22dcc6 // FMUL.4S V6, V6, V2
+	WORD $0x6e23dce7 // FMUL.4S V7, V7, V3
+	MOVD R9, R5
+	VLD1.P 16(R5), [V20.B16]
+	WORD $0x0f08a695 // SXTL V21, V20
+	WORD $0x4f08a696 // SXTL V22, V20
+	WORD $0x0f10a6ac // SXTL V12, V21
+	WORD $0x4f10a6ad // SXTL V13, V21
+	WORD $0x0f10a6ce // SXTL V14, V22
+	WORD $0x4f10a6cf // SXTL V15, V22
+	WORD $0x4e21d98c // SCVTF.4S V12, V12
+	WORD $0x4e21d9ad // SCVTF.4S V13, V13
+	WORD $0x4e21d9ce // SCVTF.4S V14, V14
+	WORD $0x4e21d9ef // SCVTF.4S V15, V15
+	MOVD R5, R9
+	WORD $0x6e28dd8c // FMUL.4S V12, V12, V8
+	WORD $0x6e29ddad // FMUL.4S V13, V13, V9
+	WORD $0x6e2addce // FMUL.4S V14, V14, V10
+	WORD $0x6e2bddef // FMUL.4S V15, V15, V11
+	WORD $0x4eacd484 // FSUB.4S V4, V4, V12
+	WORD $0x4eadd4a5 // FSUB.4S V5, V5, V13
+	WORD $0x4eaed4c6 // FSUB.4S V6, V6, V14
+	WORD $0x4eafd4e7 // FSUB.4S V7, V7, V15
+	WORD $0x0e216894 // FCVTN V20, V4
+	WORD $0x4e2168b4 // FCVTN2 V20, V5
+	WORD $0x0e2168d5 // FCVTN V21, V6
+	WORD $0x4e2168f5 // FCVTN2 V21, V7
+	VST1.P [V20.H8, V21.H8], 32(R1)
+	SUBS $1, R6
+	BNE group
+	SUBS $1, R3
+	BNE super
+	RET
+
+// func fetchNEON(p *uint8, bytes int)
+//
+// Registers:
+//	R1 p, R2 bytes left
+TEXT ·fetchNEON(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R1
+	MOVD bytes+8(FP), R2
+loop:
+	PRFM (R1), PLDL1KEEP
+	ADD $64, R1
+	SUBS $64, R2
+	BGT loop
+	RET

@@ -9,7 +9,7 @@ func pairBlocks([]int8, []int8) { panic("kernels: no kernel of this build reads 
 func packPanel(format, []uint8, []int8, int) bool { return false }
 
 // streams is how many panels the kernel of one token takes that takes most.
-func streams(Tier, int) int { return 1 }
+func streams(Tier) int { return 1 }
 
 func mulDirectPanels(Tier, format, int, *intTile) {
 	panic("kernels: no kernel of this build takes several panels")

@@ -37,22 +37,41 @@ func (m *IntMatrix) Select(rows []int32) *IntMatrix {
 	out := *m
 	out.rows = len(rows)
 	out.panels = aligned[uint8](out.panelCount() * out.panelBytes())
-	out.scales = aligned[uint16](out.panelCount() * out.slots * panelRows)
+	groups := out.panelCount() * out.slots * panelRows
+	if u := m.super; u != nil {
+		out.super = newSupers(&out, u.groups, u.min != nil)
+	} else {
+		out.scales = aligned[uint16](groups)
+	}
 	if m.mins != nil {
-		out.mins = aligned[uint16](len(out.scales))
+		out.mins = aligned[uint16](groups)
 	}
 	for i, r := range rows {
 		from, to := m.panel(int(r)/panelRows), out.panel(i/panelRows)
 		for at := 0; at < len(to); at += wordBytes {
 			copy(to[at+i%panelRows*4:][:4], from[at+int(r)%panelRows*4:])
 		}
-		s, d := m.scaleAt(int(r)), out.scaleAt(i)
-		for g := range m.slots {
-			out.scales[d+g*panelRows] = m.scales[s+g*panelRows]
-			if m.mins != nil {
-				out.mins[d+g*panelRows] = m.mins[s+g*panelRows]
-			}
+		if m.super == nil {
+			moveRow(out.scales, m.scales, m.slots, i, int(r))
+			moveRow(out.mins, m.mins, m.slots, i, int(r))
+			continue
 		}
+		d, u := out.super, m.super
+		moveRow(d.scale, u.scale, m.slots/u.groups, i, int(r))
+		moveRow(d.min, u.min, m.slots/u.groups, i, int(r))
+		moveRow(d.fine, u.fine, m.slots, i, int(r))
+		moveRow(d.fineMin, u.fineMin, m.slots, i, int(r))
 	}
 	return &out
+}
+
+// moveRow copies row r of src to row i of dst, both [panels][n][16] or empty.
+func moveRow[T any](dst, src []T, n, i, r int) {
+	if len(src) == 0 {
+		return
+	}
+	d, s := i/panelRows*panelRows*n+i%panelRows, r/panelRows*panelRows*n+r%panelRows
+	for k := range n {
+		dst[d+k*panelRows] = src[s+k*panelRows]
+	}
 }

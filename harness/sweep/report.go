@@ -24,6 +24,7 @@ func (r *Record) Report(w io.Writer, rows []stat.Row) error {
 		Title: r.Run.Model + " on " + r.Run.Dataset, Run: r.Run.ID, Command: r.Run.Command, Model: r.Run.Model, Dataset: r.Run.Dataset,
 		Started: r.Run.Started, Ended: r.Run.Ended, Rows: rows, Trials: r.pageTrials(), Comparisons: r.Comparisons(),
 		Baseline: r.Baseline(), Targets: r.pageTargets(), Environment: r.Environment(), Warnings: r.Warnings(), Notes: r.notes(),
+		Searches: r.Searches(rows),
 	})
 }
 

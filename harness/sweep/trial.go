@@ -116,6 +116,7 @@ func (l *lane) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureRe
 	}
 	if _, err = p.Load(ctx, wire.Load{Model: model, Threads: c.axes.Threads}, l.stage); err == nil {
 		result, err = l.ask(ctx, p, wire.Measure{
+			Roof:  true,
 			Items: items, Batch: c.axes.Batch, Threshold: c.axes.Threshold, Scenario: l.plan.Scenario,
 			WarmupLimit: l.plan.WarmupLimit, Window: l.plan.Window, IdleWindow: l.plan.IdleWindow, MinInferences: l.plan.MinInferences,
 			Seed: l.plan.Seed<<8 + seed, NoEnergy: !l.plan.Energy, Limits: l.plan.Limits, PowerMode: l.plan.PowerModes[l.name],

@@ -73,7 +73,8 @@ func x86Ints(s intISA) map[string][]byte {
 type intRegs struct {
 	intISA
 	*asm
-	next int
+	next  int
+	third string // general register: three distances of panels' scales
 }
 
 func (g *intRegs) new() string { g.next++; return g.r(g.next - 1) }

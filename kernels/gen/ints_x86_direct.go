@@ -36,7 +36,7 @@ func (g *intRegs) weights(off, v int) string {
 
 // scales is the same for f16 scales or minimums at base.
 func (g *intRegs) scales(off, v int, base string) string {
-	return mem(off+16*(v%g.halves), base) + []string{"", "(DX*1)", "(DX*2)", "(CX*1)"}[v/g.halves]
+	return mem(off+16*(v%g.halves), base) + []string{"", "(DX*1)", "(DX*2)", "(" + g.third + "*1)"}[v/g.halves]
 }
 
 // plane loads bits of quad q from a plane that begins at word first: width bits
@@ -134,15 +134,20 @@ func directShapes(s intISA, f intFormat) []directShape {
 	switch {
 	case !s.evex() && s.vnni:
 		return []directShape{{2, 1}, {1, 1}}
-	case !s.evex() || f.short:
+	case !s.evex():
 		return []directShape{{2, 1}, {1, 1}, {1, 2}}
+	case f.short:
+		return []directShape{{2, 1}, {1, 1}, {1, 4}}
 	}
 	return []directShape{{8, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
 }
 
 // newDirect allots registers; fits is false if there are too few.
 func newDirect(a *asm, s intISA, f intFormat, tokens, panels, side int) (d *direct, fits bool) {
-	g := &intRegs{intISA: s, asm: a}
+	g := &intRegs{intISA: s, asm: a, third: "CX"}
+	if f.short { // which has no groups to count, but half blocks in CX
+		g.third = "R13"
+	}
 	d = &direct{intRegs: g, intFormat: f, tokens: tokens, panels: panels, side: side}
 	d.result = g.list(tokens * panels * s.halves)
 	d.src = newQuadSource(g, f, side)
@@ -179,7 +184,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	a.fn(name, "(c *intTile)", 8,
 		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
 		"R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch",
-		"BX and DX distances of panels' weights and scales, R12 and CX three of them, at the end DX y and CX its stride",
+		"BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride",
 		"first the results, then weights and masks, activations, sums of a block, ones")
 	d.intArgs("intTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10",
 		"width", "R11", "blocks", "AX", "groupBlocks", "R13")
@@ -205,7 +210,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	}
 	if panels == 4 {
 		d.op("LEAQ", "(BX)(BX*2)", "R12")
-		d.op("LEAQ", "(DX)(DX*2)", "CX")
+		d.op("LEAQ", "(DX)(DX*2)", d.third)
 	}
 	if tokens == 8 {
 		d.intArgs("intTile", "next", "R12")
@@ -372,7 +377,7 @@ func (d *direct) products() {
 
 // start sets the sums of a block: to the correction where VPDPBUSD adds to them.
 func (d *direct) start() {
-	if !d.corrects() {
+	if !d.vnni {
 		if d.narrow == nil || d.sum[0] != d.narrow[0] {
 			for _, r := range d.sum {
 				d.zero(r)
@@ -380,22 +385,26 @@ func (d *direct) start() {
 		}
 		return
 	}
+	part := d.side * d.tokens
 	for t := range d.tokens {
-		d.correction(mem(4*t, "R10"), d.bits, d.sum[t])
-		for h := 1; h < d.side; h++ {
-			d.move(d.sum[t], d.sum[h*d.tokens+t])
+		d.correction(mem(4*t, "R10"), d.bits, d.sum[len(d.sum)-part+t])
+		if d.short {
+			d.correction(mem(4*t, "CX"), d.bits, d.sum[t])
+			d.op("VPSUBD", d.sum[t], d.sum[part+t], d.sum[part+t])
+		}
+		for p := 0; p < len(d.sum); p += part {
+			for h := 1; h < d.side; h++ {
+				d.move(d.sum[p+t], d.sum[p+h*d.tokens+t])
+			}
 		}
 	}
 }
 
-// corrects says that the sums start with the correction.
-func (d *direct) corrects() bool { return d.vnni && !d.short }
-
 // scaleAll adds the scaled sums of a block to the results.
 func (d *direct) scaleAll(from int) {
-	signed := d.bits == 8 && !d.vnni
+	corrected := d.vnni || d.bits == 8 // the latter's weights are signed
 	part := d.side * d.tokens
-	for t := range d.tokens {
+	for t := 0; t < d.tokens && !corrected; t++ {
 		if d.short {
 			d.correction(mem(4*t, "CX"), d.bits, d.tmp)
 			for h := range d.side {
@@ -403,9 +412,6 @@ func (d *direct) scaleAll(from int) {
 				d.op("VPADDD", d.tmp, d.sum[i], d.sum[i])
 				d.op("VPSUBD", d.tmp, d.sum[part+i], d.sum[part+i])
 			}
-		}
-		if signed || d.corrects() {
-			continue
 		}
 		d.correction(mem(4*t, "R10"), d.bits, d.tmp)
 		for h := range d.side {

@@ -9,6 +9,9 @@ func movesNEON() []byte {
 	a.transpose()
 	a.quantize()
 	a.widenHalves()
+	a.joinScales()
+	a.joinMins()
+	a.fetch()
 	return a.Bytes()
 }
 
@@ -149,5 +152,96 @@ func (a neon) widenHalves() {
 	a.op("VST1.P", list(1, 2, "S4"), "32(R1)")
 	a.op("SUBS", "$8", "R3")
 	a.op("BNE", "loop")
+	a.op("RET")
+}
+
+// fetch writes the asking for memory in advance.
+func (a neon) fetch() {
+	a.fn("fetchNEON", "(p *uint8, bytes int)", 16, "R1 p, R2 bytes left")
+	a.args("p", "R1", "bytes", "R2")
+	a.label("loop")
+	a.op("PRFM", "(R1)", "PLDL1KEEP")
+	a.op("ADD", "$64", "R1")
+	a.op("SUBS", "$64", "R2")
+	a.op("BGT", "loop")
+	a.op("RET")
+}
+
+// superScales loads 16 binary16 values to registers to to to+3; V20 and V21 are lost.
+func (a neon) superScales(from string, to int) {
+	a.op("VLD1.P", "32("+from+")", list(20, 2, "H8"))
+	for i := range 2 {
+		a.two("FCVTL", to+2*i, 20+i)
+		a.two("FCVTL2", to+2*i+1, 20+i)
+	}
+}
+
+// storeHalves rounds registers from to from+3 and stores them; V20 and V21 are lost.
+func (a neon) storeHalves(from int) {
+	for i := range 2 {
+		a.two("FCVTN", 20+i, from+2*i)
+		a.two("FCVTN2", 20+i, from+2*i+1)
+	}
+	a.op("VST1.P", list(20, 2, "H8"), "32(R1)")
+}
+
+// joinScales writes the products of superblocks' scales and groups' factors.
+func (a neon) joinScales() {
+	a.fn("joinScalesNEON", "(dst *uint16, super *uint16, fine *int8, supers, groups int)", 40,
+		"R1 dst, R2 superblocks' scales, R5 factors, R3 superblocks left, R4 groups of one, R6 those left",
+		"V0 to V3 a superblock's scales, V4 to V7 factors, then products, V20 to V22 narrow values")
+	a.args("dst", "R1", "super", "R2", "fine", "R5", "supers", "R3", "groups", "R4")
+	a.label("super")
+	a.superScales("R2", 0)
+	a.op("MOVD", "R4", "R6")
+	a.label("group")
+	a.widen(elements[2], 4, 20)
+	for i := range 4 {
+		a.three("FMUL.4S", 4+i, 4+i, i)
+	}
+	a.storeHalves(4)
+	a.op("SUBS", "$1", "R6")
+	a.op("BNE", "group")
+	a.op("SUBS", "$1", "R3")
+	a.op("BNE", "super")
+	a.op("RET")
+}
+
+// joinMins writes the minimums that go with those scales.
+func (a neon) joinMins() {
+	a.fn("joinMinsNEON", "(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)", 64,
+		"R1 dst, R2 superblocks' scales, R7 factors, R8 and R9 the same of minimums, R3 superblocks left, R4 groups of one, R6 those left",
+		"V0 to V3 a superblock's scales times offset, V8 to V11 its minimums, V4 to V7 and V12 to V15 factors, then products, V20 to V22 narrow values, V24 offset")
+	a.args("dst", "R1", "super", "R2", "fine", "R7", "superMin", "R8", "fineMin", "R9")
+	a.op("FMOVS", "offset+40(FP)", "F24")
+	a.op("MOVD", "supers+48(FP)", "R3")
+	a.op("MOVD", "groups+56(FP)", "R4")
+	a.label("super")
+	a.superScales("R2", 0)
+	for i := range 4 {
+		a.lane("FMUL.4S", i, i, 24, 0)
+	}
+	a.superScales("R8", 8)
+	a.op("MOVD", "R4", "R6")
+	a.label("group")
+	for _, f := range []struct {
+		from     string
+		to, with int
+	}{{"R7", 4, 0}, {"R9", 12, 8}} {
+		a.op("MOVD", f.from, "R5")
+		a.widen(elements[2], f.to, 20)
+		a.op("MOVD", "R5", f.from)
+		for i := range 4 {
+			a.three("FMUL.4S", f.to+i, f.to+i, f.with+i)
+		}
+	}
+	for i := range 4 {
+		a.three("FSUB.4S", 4+i, 4+i, 12+i)
+	}
+	a.storeHalves(4)
+	a.op("SUBS", "$1", "R6")
+	a.op("BNE", "group")
+	a.op("SUBS", "$1", "R3")
+	a.op("BNE", "super")
 	a.op("RET")
 }

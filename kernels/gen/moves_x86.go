@@ -10,6 +10,9 @@ func movesAVX2() []byte {
 	x86Transpose(a)
 	x86Quantize(a)
 	x86WidenHalves(a)
+	x86JoinScales(a)
+	x86JoinMins(a)
+	x86Fetch(a)
 	x86PairBlocks(a)
 	return a.Bytes()
 }
@@ -47,6 +50,94 @@ func x86WidenHalves(a *asm) {
 	a.op("ADDQ", "$32", "DI")
 	a.op("SUBQ", "$8", "CX")
 	a.op("JNZ", "loop")
+	ret(a)
+}
+
+// x86JoinScales writes the products of superblocks' scales and groups' factors.
+func x86JoinScales(a *asm) {
+	a.fn("joinScalesAVX2", "(dst *uint16, super *uint16, fine *int8, supers, groups int)", 40,
+		"DI dst, SI superblocks' scales, DX factors, CX superblocks left, R8 groups of one, R9 those left",
+		"Y0 and Y1 a superblock's scales, Y2 and Y3 factors, then products")
+	load(a, "dst", "DI", "super", "SI", "fine", "DX", "supers", "CX", "groups", "R8")
+	a.label("super")
+	a.op("VCVTPH2PS", "(SI)", "Y0")
+	a.op("VCVTPH2PS", "16(SI)", "Y1")
+	a.op("MOVQ", "R8", "R9")
+	a.label("group")
+	x86Factors(a, "DX", "Y2", "Y3")
+	a.op("VMULPS", "Y0", "Y2", "Y2")
+	a.op("VMULPS", "Y1", "Y3", "Y3")
+	a.op("VCVTPS2PH", "$0", "Y2", "(DI)")
+	a.op("VCVTPS2PH", "$0", "Y3", "16(DI)")
+	a.op("ADDQ", "$16", "DX")
+	a.op("ADDQ", "$32", "DI")
+	a.op("DECQ", "R9")
+	a.op("JNZ", "group")
+	a.op("ADDQ", "$32", "SI")
+	a.op("DECQ", "CX")
+	a.op("JNZ", "super")
+	ret(a)
+}
+
+// x86Fetch writes the asking for memory in advance.
+func x86Fetch(a *asm) {
+	a.fn("fetchAVX2", "(p *uint8, bytes int)", 16, "SI p, CX bytes left")
+	load(a, "p", "SI", "bytes", "CX")
+	a.label("loop")
+	a.op("PREFETCHT0", "(SI)")
+	a.op("ADDQ", "$64", "SI")
+	a.op("SUBQ", "$64", "CX")
+	a.op("JGT", "loop")
+	a.op("RET")
+}
+
+// x86Factors loads 16 signed bytes as f32.
+func x86Factors(a *asm, from, lo, hi string) {
+	a.op("VPMOVSXBD", "("+from+")", lo)
+	a.op("VPMOVSXBD", "8("+from+")", hi)
+	a.op("VCVTDQ2PS", lo, lo)
+	a.op("VCVTDQ2PS", hi, hi)
+}
+
+// x86JoinMins writes the minimums that go with those scales.
+func x86JoinMins(a *asm) {
+	a.fn("joinMinsAVX2", "(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)", 64,
+		"DI dst, SI superblocks' scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left",
+		"Y0 and Y1 a superblock's scales times offset, Y4 and Y5 its minimums, Y2, Y3, Y6 and Y7 factors, then products")
+	load(a, "dst", "DI", "super", "SI", "fine", "DX", "superMin", "R10", "fineMin", "R11")
+	a.op("MOVQ", "supers+48(FP)", "CX")
+	a.op("MOVQ", "groups+56(FP)", "R8")
+	a.label("super")
+	a.op("VBROADCASTSS", "offset+40(FP)", "Y6")
+	a.op("VCVTPH2PS", "(SI)", "Y0")
+	a.op("VCVTPH2PS", "16(SI)", "Y1")
+	a.op("VMULPS", "Y6", "Y0", "Y0")
+	a.op("VMULPS", "Y6", "Y1", "Y1")
+	a.op("VCVTPH2PS", "(R10)", "Y4")
+	a.op("VCVTPH2PS", "16(R10)", "Y5")
+	a.op("MOVQ", "R8", "R9")
+	a.label("group")
+	x86Factors(a, "DX", "Y2", "Y3")
+	x86Factors(a, "R11", "Y6", "Y7")
+	a.op("VMULPS", "Y0", "Y2", "Y2")
+	a.op("VMULPS", "Y1", "Y3", "Y3")
+	a.op("VMULPS", "Y4", "Y6", "Y6")
+	a.op("VMULPS", "Y5", "Y7", "Y7")
+	a.op("VSUBPS", "Y6", "Y2", "Y2")
+	a.op("VSUBPS", "Y7", "Y3", "Y3")
+	a.op("VCVTPS2PH", "$0", "Y2", "(DI)")
+	a.op("VCVTPS2PH", "$0", "Y3", "16(DI)")
+	for _, r := range []string{"DX", "R11"} {
+		a.op("ADDQ", "$16", r)
+	}
+	a.op("ADDQ", "$32", "DI")
+	a.op("DECQ", "R9")
+	a.op("JNZ", "group")
+	for _, r := range []string{"SI", "R10"} {
+		a.op("ADDQ", "$32", r)
+	}
+	a.op("DECQ", "CX")
+	a.op("JNZ", "super")
 	ret(a)
 }
 

@@ -21,7 +21,7 @@ var three = map[string]uint32{
 // two are instructions on one source register.
 var two = map[string]uint32{
 	"SADALP.4S": 0x4e606800, "SADDLP.4S": 0x4e602800, "SCVTF.4S": 0x4e21d800, "FCVTNS.4S": 0x4e21a800,
-	"FCVTL": 0x0e217800, "FCVTL2": 0x4e217800,
+	"FCVTL": 0x0e217800, "FCVTL2": 0x4e217800, "FCVTN": 0x0e216800, "FCVTN2": 0x4e216800,
 	"SQXTN.4H": 0x0e614800, "SQXTN2.8H": 0x4e614800, "SQXTN.8B": 0x0e214800, "SQXTN2.16B": 0x4e214800,
 }
 

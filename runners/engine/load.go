@@ -29,8 +29,9 @@ type packing struct {
 
 // packBuffer is the rows that a worker has read.
 type packBuffer struct {
-	q          []int8
-	scale, min []uint16
+	q      []int8
+	scale  []uint16
+	supers kernels.Supers
 }
 
 // packValues is how many integers are packed at a time.
@@ -41,13 +42,17 @@ func (l *loader) pack(m *model.Matrix) weight {
 	if m.B != nil {
 		return &factored{b: l.pack(m.B), a: l.pack(m.A)}
 	}
-	bits, group, mins := integers(m)
-	if bits == 0 || l.exact {
+	f := integers(m)
+	if f.Bits == 0 || l.exact {
 		d := new(dense)
 		l.tasks = append(l.tasks, packing{from: m, dense: d})
 		return d
 	}
-	to := kernels.NewInt(bits, m.Rows, m.Cols, group, mins)
+	newInt := kernels.NewInt
+	if f.Super {
+		newInt = kernels.NewSuper
+	}
+	to := newInt(f.Bits, m.Rows, m.Cols, f.Group, f.Mins)
 	step := max(16, packValues/m.Cols&^15)
 	for row := 0; row < m.Rows; row += step {
 		l.tasks = append(l.tasks, packing{from: m, to: to, row: row, n: min(step, m.Rows-row)})
@@ -72,15 +77,15 @@ func (l *loader) layer(m *model.Layer) layer {
 	return out
 }
 
-// integers returns the format of m's integers; bits is 0 if it holds floats.
-func integers(m *model.Matrix) (bits, group int, mins bool) {
+// integers returns the format of m's integers; Bits is 0 if it holds floats.
+func integers(m *model.Matrix) model.Format {
 	if m.Stored != nil {
 		return m.Stored.Format()
 	}
 	if m.Q != nil {
-		return m.Bits, m.Group, false
+		return model.Format{Bits: m.Bits, Group: m.Group}
 	}
-	return 0, 0, false
+	return model.Format{}
 }
 
 // run fills all weights that pack returned.
@@ -114,18 +119,26 @@ func (t *packing) packInts(b *packBuffer) error {
 		t.to.SetRows(t.row, m.Q[t.row*m.Cols:][:t.n*m.Cols], m.Scale[t.row*groups:][:t.n*groups], nil)
 		return nil
 	}
-	_, group, mins := m.Stored.Format()
-	groups := t.n * ((m.Cols + group - 1) / group)
-	b.q, b.scale = grow(b.q, t.n*m.Cols), grow(b.scale, groups)
-	var low []uint16
-	if mins {
-		b.min = grow(b.min, groups)
-		low = b.min
+	f := m.Stored.Format()
+	groups := t.n * ((m.Cols + f.Group - 1) / f.Group)
+	b.q = grow(b.q, t.n*m.Cols)
+	if !f.Super {
+		b.scale = grow(b.scale, groups)
+		if err := m.Stored.Ints(t.row, t.n, b.q, b.scale); err != nil {
+			return err
+		}
+		t.to.SetRows(t.row, b.q, b.scale, nil)
+		return nil
 	}
-	if err := m.Stored.Ints(t.row, t.n, b.q, b.scale, low); err != nil {
+	s, supers := &b.supers, t.n*m.Cols/kernels.SuperValues
+	s.Scale, s.Fine = grow(s.Scale, supers), grow(s.Fine, groups)
+	if f.Mins {
+		s.Min, s.FineMin = grow(s.Min, supers), grow(s.FineMin, groups)
+	}
+	if err := m.Stored.Supers(t.row, t.n, b.q, s); err != nil {
 		return err
 	}
-	t.to.SetRows(t.row, b.q, b.scale, low)
+	t.to.SetSuperRows(t.row, b.q, s)
 	return nil
 }
 

@@ -97,7 +97,7 @@ func hasIntegers(m *model.Model) bool {
 			}
 			for _, part := range []*model.Matrix{w, w.A, w.B} {
 				if part != nil {
-					if bits, _, _ := integers(part); bits > 0 {
+					if integers(part).Bits > 0 {
 						return true
 					}
 				}

@@ -146,7 +146,7 @@ func mixOfMatrix(w *model.Matrix) kernels.Mix {
 	case model.KindInt:
 		bits = w.Bits
 	case model.KindStored:
-		bits, _, _ = w.Stored.Format()
+		bits = w.Stored.Format().Bits
 	}
 	switch {
 	case bits == 0:

@@ -16,7 +16,7 @@ const (
 	bytesQ4_0   = 2 + 16
 )
 
-func intsQ8_0(src []byte, q []int8, scale, _ []uint16) error {
+func intsQ8_0(src []byte, q []int8, scale []uint16) error {
 	ok, out := true, asBytes(q)
 	for b := range scale {
 		block := src[b*bytesQ8_0:][:bytesQ8_0]
@@ -27,7 +27,7 @@ func intsQ8_0(src []byte, q []int8, scale, _ []uint16) error {
 	return finiteIf(ok)
 }
 
-func intsQ4_0(src []byte, q []int8, scale, _ []uint16) error {
+func intsQ4_0(src []byte, q []int8, scale []uint16) error {
 	ok, out := true, asBytes(q)
 	for b := range scale {
 		block, out := src[b*bytesQ4_0:][:bytesQ4_0], out[b*blockValues:][:blockValues]

@@ -14,12 +14,13 @@ import (
 type coding struct {
 	values, bytes int // of a block
 
-	// Integers of bits bits in groups of group values with an f16 scale each
-	// and, with mins, an f16 minimum: w = scale·q + min. Bits is 0 for floats.
+	// Integers of bits bits in groups of group values with a scale each and,
+	// with mins, a minimum. Bits is 0 for floats.
 	bits, group int
 	mins        bool
 
-	ints   func(src []byte, q []int8, scale, min []uint16) error // nil for floats
+	ints   func(src []byte, q []int8, scale []uint16) error         // f16 scales: w = scale·q
+	supers func(src []byte, q []int8, scales *kernels.Supers) error // in place of ints
 	floats func(src []byte, dst []float32) error
 	encode func(dst []byte, src []float32) error
 }
@@ -31,8 +32,8 @@ var codings = map[ggmlType]*coding{
 	ggmlBF16: {values: 1, bytes: 2, floats: decodeBF16, encode: encodeBF16},
 	ggmlQ8_0: {values: 32, bytes: 34, bits: 8, group: 32, ints: intsQ8_0, floats: decodeQ8_0, encode: encodeQ8_0},
 	ggmlQ4_0: {values: 32, bytes: 18, bits: 4, group: 32, ints: intsQ4_0, floats: decodeQ4_0, encode: encodeQ4_0},
-	ggmlQ4_K: {values: 256, bytes: 144, bits: 4, group: 32, mins: true, ints: intsQ4_K, floats: decodeQ4_K, encode: encodeQ4_K},
-	ggmlQ6_K: {values: 256, bytes: 210, bits: 6, group: 16, ints: intsQ6_K, floats: decodeQ6_K, encode: encodeQ6_K},
+	ggmlQ4_K: {values: 256, bytes: 144, bits: 4, group: 32, mins: true, supers: supersQ4_K, floats: decodeQ4_K, encode: encodeQ4_K},
+	ggmlQ6_K: {values: 256, bytes: 210, bits: 6, group: 16, supers: supersQ6_K, floats: decodeQ6_K, encode: encodeQ6_K},
 }
 
 var (

@@ -67,16 +67,16 @@ func blockInts(kind ggmlType, w *Matrix) func(from, n int, q []int8, scale []uin
 			return nil
 		}
 	case KindStored:
-		bits, group, mins := w.Stored.Format()
-		if bits == 0 || bits > room || mins || group%blockValues != 0 || w.Cols%blockValues != 0 {
+		f := w.Stored.Format()
+		if f.Bits == 0 || f.Bits > room || f.Super || f.Group%blockValues != 0 || w.Cols%blockValues != 0 {
 			return nil
 		}
 		return func(from, n int, q []int8, scale []uint16) error {
-			own := make([]uint16, n*((w.Cols+group-1)/group))
-			if err := w.Stored.Ints(from, n, q, own, nil); err != nil {
+			own := make([]uint16, n*((w.Cols+f.Group-1)/f.Group))
+			if err := w.Stored.Ints(from, n, q, own); err != nil {
 				return err
 			}
-			spread(scale, own, w.Cols, group)
+			spread(scale, own, w.Cols, f.Group)
 			return nil
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // Q6_K: 128 bytes with the low four bits, 64 with the high two, 16 int8 scales
 // of groups of 16, f16 d. w = d·sc·(u − 32), u in 0..63.
 const (
-	superValues = 256
+	superValues = kernels.SuperValues
 	bytesQ4_K   = 2 + 2 + 12 + 128
 	bytesQ6_K   = 128 + 64 + 16 + 2
 )
@@ -46,18 +46,18 @@ func superScales(b []byte) (d, dmin float32, ok bool) {
 	return kernels.F16ToF32(h), kernels.F16ToF32(hmin), h&f16Exponent != f16Exponent && hmin&f16Exponent != f16Exponent
 }
 
-// intsQ4_K gives u − 8 with the scale d·sc and the minimum 8·d·sc − dmin·m,
-// each rounded to f16 once.
-func intsQ4_K(src []byte, q []int8, scale, minimum []uint16) error {
+// supersQ4_K gives u − 8, the superblock's d and dmin, and the groups' sc and m.
+func supersQ4_K(src []byte, q []int8, s *kernels.Supers) error {
 	ok, fits, out := true, true, asBytes(q)
-	for len(src) > 0 {
+	for b := 0; len(src) > 0; b++ {
 		d, dmin, sound := superScales(src)
 		ok = ok && sound
+		s.Scale[b], s.Min[b] = binary.LittleEndian.Uint16(src), binary.LittleEndian.Uint16(src[2:])
 		for j := range 8 {
 			sc, m := scaleMin(src[4:16], j)
-			s := d * float32(sc)
-			scale[j], minimum[j] = kernels.F32ToF16(s), kernels.F32ToF16(8*s-dmin*float32(m))
-			fits = fits && scale[j]&f16Exponent != f16Exponent && minimum[j]&f16Exponent != f16Exponent
+			s.Fine[8*b+j], s.FineMin[8*b+j] = int8(sc), int8(m)
+			scale := d * float32(sc)
+			fits = fits && fitsF16(scale) && fitsF16(8*scale-dmin*float32(m))
 		}
 		for k := range 4 {
 			in, out := src[16+32*k:][:32], out[64*k:][:64]
@@ -67,10 +67,13 @@ func intsQ4_K(src []byte, q []int8, scale, minimum []uint16) error {
 				binary.LittleEndian.PutUint64(out[j+32:], lower(v>>4&lowNibbles, 8))
 			}
 		}
-		src, out, scale, minimum = src[bytesQ4_K:], out[superValues:], scale[8:], minimum[8:]
+		src, out = src[bytesQ4_K:], out[superValues:]
 	}
 	return soundIf(ok, fits)
 }
+
+// fitsF16 reports whether x is finite as f16.
+func fitsF16(x float32) bool { return x > -65520 && x < 65520 }
 
 func soundIf(ok, fits bool) error {
 	switch {
@@ -120,19 +123,20 @@ func valuesQ6_K(src, out []byte) {
 	}
 }
 
-// intsQ6_K gives u − 32 with the scale d·sc rounded to f16.
-func intsQ6_K(src []byte, q []int8, scale, _ []uint16) error {
+// supersQ6_K gives u − 32, the superblock's d and the groups' scales.
+func supersQ6_K(src []byte, q []int8, s *kernels.Supers) error {
 	ok, fits, out := true, true, asBytes(q)
-	for len(src) > 0 {
+	for b := 0; len(src) > 0; b++ {
 		h := binary.LittleEndian.Uint16(src[208:])
 		ok = ok && h&f16Exponent != f16Exponent
+		s.Scale[b] = h
 		d := kernels.F16ToF32(h)
 		for j, sc := range src[192:208] {
-			scale[j] = kernels.F32ToF16(d * float32(int8(sc)))
-			fits = fits && scale[j]&f16Exponent != f16Exponent
+			s.Fine[16*b+j] = int8(sc)
+			fits = fits && fitsF16(d*float32(int8(sc)))
 		}
 		valuesQ6_K(src, out)
-		src, out, scale = src[bytesQ6_K:], out[superValues:], scale[16:]
+		src, out = src[bytesQ6_K:], out[superValues:]
 	}
 	return soundIf(ok, fits)
 }

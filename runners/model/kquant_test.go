@@ -54,21 +54,59 @@ func definition(kind ggmlType, b []byte, i int) float64 {
 	}
 }
 
+// integers are values as the kernels take them.
+type integers struct {
+	Format
+	q     []int8
+	scale []uint16
+	super kernels.Supers
+}
+
+// integersOf has room for n values.
+func integersOf(f Format, n int) *integers {
+	groups := make([]int8, 2*n/f.Group)
+	return &integers{Format: f, q: make([]int8, n), scale: make([]uint16, n/f.Group), super: kernels.Supers{
+		Scale: make([]uint16, n/superValues), Min: make([]uint16, n/superValues),
+		Fine: groups[:n/f.Group], FineMin: groups[n/f.Group:],
+	}}
+}
+
+func (n *integers) from(ints func([]byte, []int8, []uint16) error, supers func([]byte, []int8, *kernels.Supers) error, src []byte) error {
+	if n.Super {
+		return supers(src, n.q, &n.super)
+	}
+	return ints(src, n.q, n.scale)
+}
+
+// value is value i by the definition of kernels.IntMatrix; it is exact.
+func (n *integers) value(i int) float64 {
+	q, g := float64(n.q[i]), i/n.Group
+	if !n.Super {
+		return float64(kernels.F16ToF32(n.scale[g])) * q
+	}
+	s := float64(kernels.F16ToF32(n.super.Scale[i/superValues])) * float64(n.super.Fine[g])
+	if !n.Mins {
+		return s * q
+	}
+	low := float64(kernels.F16ToF32(n.super.Min[i/superValues])) * float64(n.super.FineMin[g])
+	return s*(q+float64(int(1)<<(n.Bits-1))) - low
+}
+
 // A user who runs a quantized file must run the weights that are in it: every
-// value is that of the format's definition, and the integers that the kernels
-// take differ from it by the rounding of their scales at most.
+// value is that of the format's definition, and so are the integers and scales
+// that the kernels take.
 func TestBlocksByDefinition(t *testing.T) {
 	for _, kind := range []ggmlType{ggmlQ8_0, ggmlQ4_0, ggmlQ4_K, ggmlQ6_K} {
 		t.Run(kind.String(), func(t *testing.T) {
 			const blocks = 50
 			c, src := codings[kind], randomBlocks(kind, blocks)
 			n := blocks * c.values
-			got, q := make([]float32, n), make([]int8, n)
-			scale, minimum := make([]uint16, n/c.group), make([]uint16, n/c.group)
+			got := make([]float32, n)
 			if err := c.floats(src, got); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.ints(src, q, scale, minimum); err != nil {
+			read := integersOf(Format{c.bits, c.group, c.mins, c.supers != nil}, n)
+			if err := read.from(c.ints, c.supers, src); err != nil {
 				t.Fatal(err)
 			}
 			for i, v := range got {
@@ -76,21 +114,11 @@ func TestBlocksByDefinition(t *testing.T) {
 				if v != float32(want) {
 					t.Fatalf("value %d is %g, want %g", i, v, want)
 				}
-				if lo := -1 << (c.bits - 1); int(q[i]) < lo || int(q[i]) > -lo-1 {
-					t.Fatalf("integer %d is %d, no number of %d bits", i, q[i], c.bits)
+				if q, lo := int(read.q[i]), -1<<(c.bits-1); q < lo || q > -lo-1 {
+					t.Fatalf("integer %d is %d, no number of %d bits", i, q, c.bits)
 				}
-				s, low := float64(kernels.F16ToF32(scale[i/c.group])), 0.
-				if c.mins {
-					low = float64(kernels.F16ToF32(minimum[i/c.group]))
-				}
-				// Half a unit in the last place of either, or of the smallest
-				// numbers; none where scales are stored as they are.
-				allowed := (math.Abs(s*float64(q[i]))+math.Abs(low))/2048 + (math.Abs(float64(q[i]))+1)/(1<<25)
-				if kind == ggmlQ8_0 || kind == ggmlQ4_0 {
-					allowed = 0
-				}
-				if e := math.Abs(s*float64(q[i]) + low - want); e > allowed {
-					t.Fatalf("value %d as an integer is off by %g, more than %g", i, e, allowed)
+				if e := read.value(i); e != want {
+					t.Fatalf("value %d as an integer is %g, want %g", i, e, want)
 				}
 			}
 		})
@@ -171,24 +199,21 @@ func readBothWays(t *testing.T, m *Matrix) {
 	if len(dense) != m.Rows*m.Cols {
 		t.Fatalf("%d values for %d×%d", len(dense), m.Rows, m.Cols)
 	}
-	bits, group, mins := m.Stored.Format()
-	if bits == 0 {
+	f := m.Stored.Format()
+	if f.Bits == 0 || m.Cols%f.Group != 0 {
 		return
 	}
-	groups := (m.Cols + group - 1) / group
-	q, scale, minimum := make([]int8, len(dense)), make([]uint16, m.Rows*groups), make([]uint16, m.Rows*groups)
-	if m.Stored.Ints(0, m.Rows, q, scale, minimum) != nil {
+	n := integersOf(f, len(dense))
+	read := func() error { return m.Stored.Ints(0, m.Rows, n.q, n.scale) }
+	if f.Super {
+		read = func() error { return m.Stored.Supers(0, m.Rows, n.q, &n.super) }
+	}
+	if read() != nil {
 		return // a product of scales beyond f16
 	}
-	for i, v := range q {
-		g := i/m.Cols*groups + i%m.Cols/group
-		s, low := float64(kernels.F16ToF32(scale[g])), 0.
-		if mins {
-			low = float64(kernels.F16ToF32(minimum[g]))
-		}
-		allowed := (math.Abs(s*float64(v))+math.Abs(low))/1024 + 128./(1<<24)
-		if e := math.Abs(s*float64(v) + low - float64(dense[i])); e > allowed {
-			t.Fatalf("value %d is %g as float and off by %g as integer", i, dense[i], e)
+	for i := range n.q {
+		if v := n.value(i); float32(v) != dense[i] {
+			t.Fatalf("value %d is %g as float and %g as integer", i, dense[i], v)
 		}
 	}
 }

@@ -79,14 +79,10 @@ type randomRows struct {
 	deviation    float64
 }
 
-func (randomRows) format() (bits, group int, mins bool) { return 0, 0, false }
+func (randomRows) format() Format { return Format{} }
 
 // bytes is what the matrix would take in float32.
 func (r randomRows) bytes() int64 { return 4 * int64(r.rows) * int64(r.cols) }
-
-func (r randomRows) ints(int, int, []int8, []uint16, []uint16) error {
-	return unsupportedf("random weights are floats")
-}
 
 func (r randomRows) floats(from, n int, dst []float32) error {
 	for i := range n {

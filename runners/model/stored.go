@@ -23,43 +23,71 @@ type Stored struct {
 
 // rowSource gives rows of a matrix.
 type rowSource interface {
-	format() (bits, group int, mins bool)
-	ints(from, n int, q []int8, scale, minimum []uint16) error
+	format() Format
 	floats(from, n int, dst []float32) error
 	bytes() int64 // that the matrix takes in the file
+}
+
+// intSource gives integers with a scale for each group.
+type intSource interface {
+	ints(from, n int, q []int8, scale []uint16) error
+}
+
+// superSource gives integers in superblocks.
+type superSource interface {
+	supers(from, n int, q []int8, scales *kernels.Supers) error
 }
 
 func storedMatrix(rows, cols int, source rowSource) *Matrix {
 	return &Matrix{Rows: rows, Cols: cols, Stored: &Stored{rows, cols, source}}
 }
 
-// Format tells how the values are kept: integers of bits bits (2 to 8) in
-// groups of group values along a row (16, 32, …) and whether groups have a
-// minimum beside their scale. Bits is 0 where the values are floats.
-func (s *Stored) Format() (bits, group int, mins bool) { return s.source.format() }
+// Format tells how the values of a stored matrix are kept.
+type Format struct {
+	Bits  int  // of integers, 2 to 8; 0 where the values are floats
+	Group int  // values of a row that share a scale: 16, 32, …
+	Mins  bool // groups have a minimum beside their scale
+	Super bool // scales are those of superblocks: read them by Supers, not by Ints
+}
 
-// Ints reads rows from to from+n-1 as integers: q takes n·cols values, scale
-// and, with minimums, min take n·⌈cols/group⌉ f16 values each, so that
-// w = scale·q + min. Without minimums min may be nil.
-//
-// The scales and minimums of Q4_K and the scales of Q6_K are products; they
-// come rounded to f16. Floats has them exactly.
-func (s *Stored) Ints(from, n int, q []int8, scale, min []uint16) error {
-	bits, group, mins := s.Format()
-	if bits == 0 {
-		return unsupportedf("the matrix holds floats, not integers")
+// Format tells how the values are kept.
+func (s *Stored) Format() Format { return s.source.format() }
+
+// Ints reads rows from to from+n-1 as integers with a scale for each group: q
+// takes n·cols values, scale n·⌈cols/group⌉ f16 values, so that w = scale·q.
+func (s *Stored) Ints(from, n int, q []int8, scale []uint16) error {
+	f := s.Format()
+	source, ok := s.source.(intSource)
+	if !ok || f.Bits == 0 || f.Super {
+		return unsupportedf("the matrix does not hold integers with a scale for each group")
 	}
 	if err := s.check(from, n); err != nil {
 		return err
 	}
-	groups := n * ((s.cols + group - 1) / group)
-	if len(q) < n*s.cols || len(scale) < groups || mins && len(min) < groups {
-		return fmt.Errorf("%d integers, %d scales and %d minimums have no room for %d rows of %d", len(q), len(scale), len(min), n, s.cols)
+	groups := n * ((s.cols + f.Group - 1) / f.Group)
+	if len(q) < n*s.cols || len(scale) < groups {
+		return fmt.Errorf("%d integers and %d scales have no room for %d rows of %d", len(q), len(scale), n, s.cols)
 	}
-	if mins {
-		min = min[:groups]
+	return source.ints(from, n, q[:n*s.cols], scale[:groups])
+}
+
+// Supers reads rows from to from+n-1 as integers and scales of superblocks. q
+// takes n·cols values; the lengths of scales are kernels.Supers' for n rows.
+func (s *Stored) Supers(from, n int, q []int8, scales *kernels.Supers) error {
+	f := s.Format()
+	source, ok := s.source.(superSource)
+	if !ok || !f.Super {
+		return unsupportedf("the matrix holds no superblocks")
 	}
-	return s.source.ints(from, n, q[:n*s.cols], scale[:groups], min)
+	if err := s.check(from, n); err != nil {
+		return err
+	}
+	groups, supers := n*s.cols/f.Group, n*s.cols/superValues
+	if len(q) < n*s.cols || len(scales.Scale) < supers || len(scales.Fine) < groups ||
+		f.Mins && (len(scales.Min) < supers || len(scales.FineMin) < groups) {
+		return fmt.Errorf("%d integers, %d superblocks and %d groups have no room for %d rows of %d", len(q), len(scales.Scale), len(scales.Fine), n, s.cols)
+	}
+	return source.supers(from, n, q[:n*s.cols], scales)
 }
 
 // Floats reads rows from to from+n-1 as n·cols exact float32 values.
@@ -112,7 +140,7 @@ func (m *Matrix) Materialize() (*Matrix, error) {
 		groups := out.Groups()
 		out.Q, out.Scale = make([]int8, m.Rows*m.Cols), make([]uint16, m.Rows*groups)
 		read = func(from, n int) error {
-			return m.Stored.Ints(from, n, out.Q[from*m.Cols:], out.Scale[from*groups:], nil)
+			return m.Stored.Ints(from, n, out.Q[from*m.Cols:], out.Scale[from*groups:])
 		}
 	case KindBF16:
 		out.BF16 = make([]uint16, m.Rows*m.Cols)
@@ -137,9 +165,9 @@ func (m *Matrix) Materialize() (*Matrix, error) {
 // form is what a stored matrix materializes to, still without its values.
 func (m *Matrix) form() *Matrix {
 	out := &Matrix{Rows: m.Rows, Cols: m.Cols}
-	switch bits, group, mins := m.Stored.Format(); {
-	case bits > 0 && !mins && group%32 == 0:
-		out.Q, out.Bits, out.Group = []int8{}, bits, group
+	switch f := m.Stored.Format(); {
+	case f.Bits > 0 && !f.Super && f.Group%32 == 0:
+		out.Q, out.Bits, out.Group = []int8{}, f.Bits, f.Group
 	case m.Stored.is(ggmlBF16):
 		out.BF16 = []uint16{}
 	default:

@@ -13,14 +13,17 @@ func BenchmarkInts(b *testing.B) {
 	for _, kind := range []string{"q8_0", "q4_0", "q4_k", "q6_k"} {
 		m := openRandom(b, filepath.Join(dir, kind+".gguf"), kind)
 		w := m.Layers[0].Down
-		bits, group, mins := w.Stored.Format()
 		const rows = 16
-		q, scale, minimum := make([]int8, rows*w.Cols), make([]uint16, rows*w.Cols/group), make([]uint16, rows*w.Cols/group)
+		n := integersOf(w.Stored.Format(), rows*w.Cols)
 		floats := make([]float32, rows*w.Cols)
-		b.Run(fmt.Sprintf("%s/ints/bits=%d,mins=%v", kind, bits, mins), func(b *testing.B) {
+		b.Run(fmt.Sprintf("%s/ints/bits=%d,mins=%v", kind, n.Bits, n.Mins), func(b *testing.B) {
 			b.SetBytes(w.StoredBytes() / int64(w.Rows) * rows)
 			for i := range b.N {
-				if err := w.Stored.Ints(i*rows%(w.Rows-rows), rows, q, scale, minimum); err != nil {
+				read := func(from int) error { return w.Stored.Ints(from, rows, n.q, n.scale) }
+				if n.Super {
+					read = func(from int) error { return w.Stored.Supers(from, rows, n.q, &n.super) }
+				}
+				if err := read(i * rows % (w.Rows - rows)); err != nil {
 					b.Fatal(err)
 				}
 			}

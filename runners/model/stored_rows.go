@@ -35,22 +35,30 @@ type blockRows struct {
 	rows, cols int
 }
 
-func (b *blockRows) format() (bits, group int, mins bool) {
-	return b.coding.bits, b.coding.group, b.coding.mins
+func (b *blockRows) format() Format {
+	c := b.coding
+	return Format{Bits: c.bits, Group: c.group, Mins: c.mins, Super: c.supers != nil}
 }
 
 func (b *blockRows) rowBytes() int { return b.cols / b.coding.values * b.coding.bytes }
 
 func (b *blockRows) bytes() int64 { return int64(b.rows) * int64(b.rowBytes()) }
 
-func (b *blockRows) ints(from, n int, q []int8, scale, minimum []uint16) error {
+func (b *blockRows) ints(from, n int, q []int8, scale []uint16) error {
 	groups := b.cols / b.coding.group
 	return b.each(from, n, func(row, k int, src []byte) error {
-		m := minimum
+		return b.coding.ints(src, q[row*b.cols:][:k*b.cols], scale[row*groups:][:k*groups])
+	})
+}
+
+func (b *blockRows) supers(from, n int, q []int8, to *kernels.Supers) error {
+	groups, supers := b.cols/b.coding.group, b.cols/superValues
+	return b.each(from, n, func(row, k int, src []byte) error {
+		part := kernels.Supers{Scale: to.Scale[row*supers:], Fine: to.Fine[row*groups:]}
 		if b.coding.mins {
-			m = minimum[row*groups:]
+			part.Min, part.FineMin = to.Min[row*supers:], to.FineMin[row*groups:]
 		}
-		return b.coding.ints(src, q[row*b.cols:][:k*b.cols], scale[row*groups:][:k*groups], m)
+		return b.coding.supers(src, q[row*b.cols:][:k*b.cols], &part)
 	})
 }
 
@@ -90,11 +98,11 @@ type packedRows struct {
 	q, scale span
 }
 
-func (p *packedRows) format() (bits, group int, mins bool) { return p.Bits, p.Group, false }
+func (p *packedRows) format() Format { return Format{Bits: p.Bits, Group: p.Group} }
 
 func (p *packedRows) bytes() int64 { return p.q.size + p.scale.size }
 
-func (p *packedRows) ints(from, n int, q []int8, scale, _ []uint16) error {
+func (p *packedRows) ints(from, n int, q []int8, scale []uint16) error {
 	if n == 0 {
 		return nil
 	}
@@ -140,7 +148,7 @@ func (p *packedRows) readBits(from int, q []int8) error {
 func (p *packedRows) floats(from, n int, dst []float32) error {
 	groups := (p.Cols + p.Group - 1) / p.Group
 	q, scale := make([]int8, n*p.Cols), make([]uint16, n*groups)
-	if err := p.ints(from, n, q, scale, nil); err != nil {
+	if err := p.ints(from, n, q, scale); err != nil {
 		return err
 	}
 	for i := range n {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seed-c6f48606/harness/kernels"
 	"github.com/seed-c6f48606/harness/runners/model"
 )
 
@@ -74,13 +75,13 @@ func checkRows(t *testing.T, name string, w *model.Matrix, from, to int, want []
 	if err := w.Stored.Floats(from, to-from, got); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%s: rows %d to %d at once differ (%v)", name, from, to, err)
 	}
-	bits, group, mins := w.Stored.Format()
-	if bits == 0 || mins || group%32 != 0 {
+	f := w.Stored.Format()
+	if f.Bits == 0 || f.Super {
 		return
 	}
-	m := &model.Matrix{Rows: to - from, Cols: w.Cols, Bits: bits, Group: group, Q: make([]int8, len(want))}
+	m := &model.Matrix{Rows: to - from, Cols: w.Cols, Bits: f.Bits, Group: f.Group, Q: make([]int8, len(want))}
 	m.Scale = make([]uint16, m.Rows*m.Groups())
-	if err := w.Stored.Ints(from, m.Rows, m.Q, m.Scale, nil); err != nil {
+	if err := w.Stored.Ints(from, m.Rows, m.Q, m.Scale); err != nil {
 		t.Errorf("%s: %v", name, err)
 	} else if !slices.Equal(m.Dense(), want) {
 		t.Errorf("%s: integers of rows %d to %d differ", name, from, to)
@@ -120,7 +121,10 @@ func TestStoredRefuses(t *testing.T) {
 	write(b)
 	m := mustOpen(t, path)
 	w := m.Layers[0].Gate
-	q, scale, minimum := make([]int8, w.Rows*w.Cols), make([]uint16, w.Rows*w.Cols/32), make([]uint16, w.Rows*w.Cols/32)
+	q, n := make([]int8, w.Rows*w.Cols), w.Rows*w.Cols
+	scales := &kernels.Supers{
+		Scale: make([]uint16, n/256), Min: make([]uint16, n/256), Fine: make([]int8, n/32), FineMin: make([]int8, n/32),
+	}
 	floats := make([]float32, w.Rows*w.Cols)
 	refuse := func(name, want string, err error) {
 		t.Helper()
@@ -129,9 +133,10 @@ func TestStoredRefuses(t *testing.T) {
 		}
 	}
 	refuse("rows beyond", "rows 760 to 769 are not among 768", w.Stored.Floats(760, 10, floats))
-	refuse("rows before", "are not among", w.Stored.Ints(-1, 2, q, scale, minimum))
+	refuse("rows before", "are not among", w.Stored.Supers(-1, 2, q, scales))
 	refuse("no room", "no room for 2 rows of 256", w.Stored.Floats(0, 2, floats[:511]))
-	refuse("no minimums", "no room", w.Stored.Ints(0, 2, q, scale, nil))
+	refuse("no minimums", "no room", w.Stored.Supers(0, 2, q, &kernels.Supers{Scale: scales.Scale, Fine: scales.Fine}))
+	refuse("one scale a group", "does not hold", w.Stored.Ints(0, 2, q, scales.Scale))
 
 	// The first block of blk.0.ffn_gate.weight gets an infinite scale.
 	at := len(b) - (2597632 - 26368) + 438272
@@ -144,7 +149,7 @@ func TestStoredRefuses(t *testing.T) {
 	const where = "tensor blk.0.ffn_gate.weight of "
 	m = mustOpen(t, path)
 	w = m.Layers[0].Gate
-	refuse("infinite as integers", where, w.Stored.Ints(0, 2, q, scale, minimum))
+	refuse("infinite as integers", where, w.Stored.Supers(0, 2, q, scales))
 	refuse("infinite as floats", "rows 0 to 1: holds a value that is not finite", w.Stored.Floats(0, 2, floats))
 	if err := w.Stored.Floats(2, 2, floats); err != nil {
 		t.Errorf("other rows: %v", err)
@@ -156,7 +161,7 @@ func TestStoredRefuses(t *testing.T) {
 	binary.LittleEndian.PutUint16(bad[at:], 0x7bff)
 	write(bad)
 	w = mustOpen(t, path).Layers[0].Gate
-	refuse("scale beyond f16", "holds a scale that no half-precision number can hold", w.Stored.Ints(0, 1, q, scale, minimum))
+	refuse("scale beyond f16", "holds a scale that no half-precision number can hold", w.Stored.Supers(0, 1, q, scales))
 
 	write(b[:at+100])
 	refuse("cut short", where, w.Stored.Floats(0, w.Rows, floats))

@@ -61,6 +61,9 @@ type Measure struct {
 	PowerMode string `json:"power_mode,omitempty"`
 	// CPUProfile asks for a profile of the work window.
 	CPUProfile bool `json:"cpu_profile,omitempty"`
+	// Roof asks for the machine's own rates right after the window; that takes
+	// 64 MiB, which are not in the trial's peak.
+	Roof bool `json:"roof,omitempty"`
 }
 
 // Evaluate asks for the quality of the loaded model on labelled items.

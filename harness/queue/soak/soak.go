@@ -212,7 +212,8 @@ func (k *soak) stop() {
 	for _, p := range k.children {
 		select {
 		case err := <-p.ended:
-			if err != nil {
+			// One that was started a moment ago does not catch the signal yet.
+			if err != nil && err.Error() != "signal: interrupt" {
 				k.t.Errorf("%s did not end in order: %v", p.name, err)
 			}
 		case <-time.After(time.Minute):
