@@ -11,7 +11,7 @@ ARCH_PKG := ./kernels/... ./runners/engine/... ./runners/model/... ./runners/tok
 
 export CGO_ENABLED = 0
 
-.PHONY: build test lint vet-cross test-noasm test-race test-arm64 arm64-quality fuzz browser bench bench-rivals e2e e2e-boards e2e-faults generate golden builtin-model clinc150-model
+.PHONY: build test lint vet-cross test-noasm test-race test-arm64 arm64-quality fuzz browser bench bench-rivals e2e e2e-boards e2e-faults e2e-gate e2e-lab e2e-scale e2e-stat generate golden builtin-model clinc150-model
 
 build: ## harness and runner into bin/
 	$(GO) build -trimpath -o bin/harness ./harness
@@ -67,6 +67,15 @@ e2e-boards: ## five virtual boards over SSH in one sweep, store and report in OU
 
 e2e-faults: ## every fault of a virtual board in every phase of a trial; stores and table in OUT (UPDATE=1: docs/boards-faults.md too)
 	OUT=$(OUT) $(GO) test -tags e2e -run 'TestFaultMatrix$$' -count=1 -parallel 3 -timeout 20m ./harness $(if $(UPDATE),-update)
+
+e2e-gate: ## a slowed kernel among 16 commits: found, attributed, bisected (an hour on a quiet machine)
+	$(GO) test -tags e2e -run 'TestPlantedRegression$$' -count=1 -v -timeout 60m ./harness
+
+e2e-lab: ## ten thousand jobs on 32 boards with kills, restarts and cut links; SQLite with two controllers (LAB_JOBS=N for fewer)
+	$(GO) test -tags e2e -run 'TestLab(SQLite)?$$' -count=1 -v -timeout 45m ./harness
+
+e2e-scale: ## ten million samples in both databases
+	$(GO) test ./harness -run 'TestScale$$' -count=1 -v -timeout 20m -args -scale 10000000
 
 generate: ## committed generated assembly
 	$(GO) generate ./kernels/...

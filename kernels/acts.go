@@ -22,6 +22,9 @@ type Acts struct {
 
 	pairs  []int8 // q as four values and their opposites, made when first needed
 	paired bool
+
+	sums   []float32 // minus the sum of a block's q*scale, made when first needed
+	summed bool
 }
 
 // quantJob is one Quantize in flight; unit i covers chunk tokens.
@@ -82,7 +85,7 @@ func (a *Acts) quantize(p *Pool, x []float32, ldx, n, cols int, of *Acts) {
 }
 
 func (a *Acts) grow(n, cols int) {
-	a.paired = false
+	a.paired, a.summed = false, false
 	a.n, a.cols = n, cols
 	a.blocks = (cols + blockSize - 1) / blockSize
 	count := n * a.blocks
@@ -106,6 +109,21 @@ func (a *Acts) pair() {
 	a.pairs = a.pairs[:2*len(a.q)]
 	pairBlocks(a.pairs, a.q)
 	a.paired = true
+}
+
+// sum fills sums.
+func (a *Acts) sum() {
+	if a.summed {
+		return
+	}
+	if cap(a.sums) < len(a.corr) {
+		a.sums = aligned[float32](len(a.corr))
+	}
+	a.sums = a.sums[:len(a.corr)]
+	for i, scale := range a.scale {
+		a.sums[i] = float32(a.corr[i]>>7) * scale
+	}
+	a.summed = true
 }
 
 // tile returns the width of the tile of token t and the index, in blocks, of

@@ -43,7 +43,7 @@ func kernelTile(bits, tokens int) (stored intTile, expanded wideTile) {
 			corr[i] -= int32(128 * v)
 		}
 	}
-	a := actView{&q[0], &xs[0], &corr[0], &half[0], tokens}
+	a := actView{q: &q[0], xs: &xs[0], corr: &corr[0], half: &half[0], width: tokens}
 	out := output{y: make([]float32, panelRows*tokens), ld: panelRows}
 	stored = intTile{blocks: kernelBlocks, groupBlocks: 1, w: w[:bits*64*kernelBlocks], scales: scales, actView: a, output: out}
 	return stored, wideTile{blocks: kernelBlocks, w: w, scales: wide, next: a.q, actView: a, output: out}

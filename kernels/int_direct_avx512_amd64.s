@@ -10,6 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T8(SB), NOSPLIT, $0-8
@@ -27,10 +28,19 @@ TEXT ·mul8AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z11
 	SHLQ $2, R11
 	MOVQ R13, R14
+panel:
 	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
 	MOVQ intTile_output+output_y(BX), DX
-	MOVQ c+0(FP), BX
+	MOVQ intTile_tiles(BX), AX
 	MOVQ intTile_next(BX), R12
+	MOVQ AX, intTile_left(BX)
+	CMPQ intTile_panels(BX), $1
+	JEQ tile
+	MOVQ intTile_w(BX), R12
+	ADDQ intTile_apart(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -47,10 +57,10 @@ tile:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 block:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	PREFETCHT1 192(R12)
 	ADDQ $256, R12
 	VPBROADCASTD (R10), Z13
 	VPBROADCASTD 4(R10), Z14
@@ -222,8 +232,17 @@ store7:
 	VMOVUPS Z7, (DX)
 	ADDQ CX, DX
 	MOVQ c+0(FP), BX
-	DECQ intTile_tiles(BX)
+	DECQ intTile_left(BX)
 	JNZ tile
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_apart(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_apartScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -232,6 +251,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T4(SB), NOSPLIT, $0-8
@@ -360,6 +380,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T2(SB), NOSPLIT, $0-8
@@ -450,6 +471,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T1(SB), NOSPLIT, $0-8
@@ -519,6 +541,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul8AVX512T1P4(SB), NOSPLIT, $0-8
@@ -687,6 +710,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T8(SB), NOSPLIT, $0-8
@@ -706,10 +730,19 @@ TEXT ·mul6AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z12
 	SHLQ $2, R11
 	MOVQ R13, R14
+panel:
 	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
 	MOVQ intTile_output+output_y(BX), DX
-	MOVQ c+0(FP), BX
+	MOVQ intTile_tiles(BX), AX
 	MOVQ intTile_next(BX), R12
+	MOVQ AX, intTile_left(BX)
+	CMPQ intTile_panels(BX), $1
+	JEQ tile
+	MOVQ intTile_w(BX), R12
+	ADDQ intTile_apart(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -726,9 +759,9 @@ tile:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 block:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
 	ADDQ $192, R12
 	VPBROADCASTD (R10), Z14
 	VPSRAD $2, Z14, Z14
@@ -946,8 +979,17 @@ store7:
 	VMOVUPS Z7, (DX)
 	ADDQ CX, DX
 	MOVQ c+0(FP), BX
-	DECQ intTile_tiles(BX)
+	DECQ intTile_left(BX)
 	JNZ tile
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_apart(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_apartScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -956,6 +998,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T4(SB), NOSPLIT, $0-8
@@ -1128,6 +1171,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T2(SB), NOSPLIT, $0-8
@@ -1260,6 +1304,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T1(SB), NOSPLIT, $0-8
@@ -1370,6 +1415,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6AVX512T1P4(SB), NOSPLIT, $0-8
@@ -1693,6 +1739,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVX512T2(SB), NOSPLIT, $0-8
@@ -1837,6 +1884,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVX512T1(SB), NOSPLIT, $0-8
@@ -1953,6 +2001,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul6ShortAVX512T1P4(SB), NOSPLIT, $0-8

@@ -10,6 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T8(SB), NOSPLIT, $0-8
@@ -29,10 +30,19 @@ TEXT ·mul5AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z12
 	SHLQ $2, R11
 	MOVQ R13, R14
+panel:
 	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
 	MOVQ intTile_output+output_y(BX), DX
-	MOVQ c+0(FP), BX
+	MOVQ intTile_tiles(BX), AX
 	MOVQ intTile_next(BX), R12
+	MOVQ AX, intTile_left(BX)
+	CMPQ intTile_panels(BX), $1
+	JEQ tile
+	MOVQ intTile_w(BX), R12
+	ADDQ intTile_apart(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -49,9 +59,9 @@ tile:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 block:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
 	ADDQ $160, R12
 	VPBROADCASTD (R10), Z14
 	VPSRAD $3, Z14, Z14
@@ -270,8 +280,17 @@ store7:
 	VMOVUPS Z7, (DX)
 	ADDQ CX, DX
 	MOVQ c+0(FP), BX
-	DECQ intTile_tiles(BX)
+	DECQ intTile_left(BX)
 	JNZ tile
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_apart(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_apartScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -280,6 +299,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T4(SB), NOSPLIT, $0-8
@@ -453,6 +473,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T2(SB), NOSPLIT, $0-8
@@ -586,6 +607,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T1(SB), NOSPLIT, $0-8
@@ -697,6 +719,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul5AVX512T1P4(SB), NOSPLIT, $0-8
@@ -1024,6 +1047,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T8(SB), NOSPLIT, $0-8
@@ -1041,10 +1065,19 @@ TEXT ·mul4AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z11
 	SHLQ $2, R11
 	MOVQ R13, R14
+panel:
 	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
 	MOVQ intTile_output+output_y(BX), DX
-	MOVQ c+0(FP), BX
+	MOVQ intTile_tiles(BX), AX
 	MOVQ intTile_next(BX), R12
+	MOVQ AX, intTile_left(BX)
+	CMPQ intTile_panels(BX), $1
+	JEQ tile
+	MOVQ intTile_w(BX), R12
+	ADDQ intTile_apart(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1052,6 +1085,9 @@ tile:
 	MOVQ intTile_mins(BX), R15
 	MOVQ intTile_blocks(BX), AX
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1061,8 +1097,8 @@ tile:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 block:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
 	ADDQ $128, R12
 	VPBROADCASTD (R10), Z13
 	VPSRAD $4, Z13, Z13
@@ -1187,62 +1223,15 @@ block:
 	VFMADD231PS Z9, Z20, Z7
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS (R9), Z12
-	VMULPS Z12, Z9, Z9
 	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z0
-	VPBROADCASTD 4(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 4(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z1
-	VPBROADCASTD 8(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 8(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z2
-	VPBROADCASTD 12(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 12(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z3
-	VPBROADCASTD 16(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 16(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z4
-	VPBROADCASTD 20(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 20(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z5
-	VPBROADCASTD 24(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 24(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z6
-	VPBROADCASTD 28(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 28(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z7
+	VFNMADD231PS.BCST (R9)(CX*1), Z8, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z8, Z1
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z8, Z2
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z8, Z3
+	VFNMADD231PS.BCST 16(R9)(CX*1), Z8, Z4
+	VFNMADD231PS.BCST 20(R9)(CX*1), Z8, Z5
+	VFNMADD231PS.BCST 24(R9)(CX*1), Z8, Z6
+	VFNMADD231PS.BCST 28(R9)(CX*1), Z8, Z7
 noMins0:
 	ADDQ $256, SI
 	LEAQ (DI)(R11*8), DI
@@ -1312,8 +1301,21 @@ store7:
 	VMOVUPS Z7, (DX)
 	ADDQ CX, DX
 	MOVQ c+0(FP), BX
-	DECQ intTile_tiles(BX)
+	DECQ intTile_left(BX)
 	JNZ tile
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_apart(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_apartScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -1322,6 +1324,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
@@ -1339,6 +1342,9 @@ TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z7
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1415,34 +1421,11 @@ block:
 	VFMADD231PS Z5, Z12, Z3
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS (R9), Z8
-	VMULPS Z8, Z5, Z5
 	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z0
-	VPBROADCASTD 4(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 4(R9), Z8
-	VMULPS Z8, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z1
-	VPBROADCASTD 8(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 8(R9), Z8
-	VMULPS Z8, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z2
-	VPBROADCASTD 12(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 12(R9), Z8
-	VMULPS Z8, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z3
+	VFNMADD231PS.BCST (R9)(CX*1), Z4, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z4, Z1
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z4, Z2
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z4, Z3
 noMins0:
 	ADDQ $256, SI
 	LEAQ (DI)(R11*8), DI
@@ -1496,6 +1479,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T2(SB), NOSPLIT, $0-8
@@ -1513,6 +1497,9 @@ TEXT ·mul4AVX512T2(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z5
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 block:
@@ -1561,20 +1548,9 @@ block:
 	VFMADD231PS Z3, Z8, Z1
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z3
-	VPSRAD $7, Z3, Z3
-	VCVTDQ2PS Z3, Z3
-	VBROADCASTSS (R9), Z6
-	VMULPS Z6, Z3, Z3
 	VCVTPH2PS (R15), Z2
-	VFNMADD231PS Z2, Z3, Z0
-	VPBROADCASTD 4(R10), Z3
-	VPSRAD $7, Z3, Z3
-	VCVTDQ2PS Z3, Z3
-	VBROADCASTSS 4(R9), Z6
-	VMULPS Z6, Z3, Z3
-	VCVTPH2PS (R15), Z2
-	VFNMADD231PS Z2, Z3, Z1
+	VFNMADD231PS.BCST (R9)(CX*1), Z2, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z2, Z1
 noMins0:
 	ADDQ $256, SI
 	LEAQ (DI)(R11*8), DI
@@ -1616,6 +1592,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
@@ -1633,6 +1610,9 @@ TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z4
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 block:
 	VPBROADCASTD (R10), Z6
@@ -1667,13 +1647,8 @@ block:
 	VFMADD231PS Z2, Z6, Z0
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z2
-	VPSRAD $7, Z2, Z2
-	VCVTDQ2PS Z2, Z2
-	VBROADCASTSS (R9), Z5
-	VMULPS Z5, Z2, Z2
 	VCVTPH2PS (R15), Z1
-	VFNMADD231PS Z1, Z2, Z0
+	VFNMADD231PS.BCST (R9)(CX*1), Z1, Z0
 noMins0:
 	ADDQ $256, SI
 	LEAQ (DI)(R11*8), DI
@@ -1707,6 +1682,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul4AVX512T1P4(SB), NOSPLIT, $0-8
@@ -1927,6 +1903,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T8(SB), NOSPLIT, $0-8
@@ -1946,10 +1923,19 @@ TEXT ·mul3AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z11
 	SHLQ $2, R11
 	MOVQ R13, R14
+panel:
 	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
 	MOVQ intTile_output+output_y(BX), DX
-	MOVQ c+0(FP), BX
+	MOVQ intTile_tiles(BX), AX
 	MOVQ intTile_next(BX), R12
+	MOVQ AX, intTile_left(BX)
+	CMPQ intTile_panels(BX), $1
+	JEQ tile
+	MOVQ intTile_w(BX), R12
+	ADDQ intTile_apart(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1957,6 +1943,9 @@ tile:
 	MOVQ intTile_mins(BX), R15
 	MOVQ intTile_blocks(BX), AX
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1966,8 +1955,8 @@ tile:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 block:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
 	ADDQ $96, R12
 	VPBROADCASTD (R10), Z13
 	VPSRAD $5, Z13, Z13
@@ -2129,62 +2118,15 @@ block:
 	VFMADD231PS Z9, Z20, Z7
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS (R9), Z12
-	VMULPS Z12, Z9, Z9
 	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z0
-	VPBROADCASTD 4(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 4(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z1
-	VPBROADCASTD 8(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 8(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z2
-	VPBROADCASTD 12(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 12(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z3
-	VPBROADCASTD 16(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 16(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z4
-	VPBROADCASTD 20(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 20(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z5
-	VPBROADCASTD 24(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 24(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z6
-	VPBROADCASTD 28(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 28(R9), Z12
-	VMULPS Z12, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z7
+	VFNMADD231PS.BCST (R9)(CX*1), Z8, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z8, Z1
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z8, Z2
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z8, Z3
+	VFNMADD231PS.BCST 16(R9)(CX*1), Z8, Z4
+	VFNMADD231PS.BCST 20(R9)(CX*1), Z8, Z5
+	VFNMADD231PS.BCST 24(R9)(CX*1), Z8, Z6
+	VFNMADD231PS.BCST 28(R9)(CX*1), Z8, Z7
 noMins0:
 	ADDQ $192, SI
 	LEAQ (DI)(R11*8), DI
@@ -2254,8 +2196,21 @@ store7:
 	VMOVUPS Z7, (DX)
 	ADDQ CX, DX
 	MOVQ c+0(FP), BX
-	DECQ intTile_tiles(BX)
+	DECQ intTile_left(BX)
 	JNZ tile
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_apart(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_apartScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -2264,6 +2219,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
@@ -2283,6 +2239,9 @@ TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z7
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2396,34 +2355,11 @@ block:
 	VFMADD231PS Z5, Z12, Z3
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS (R9), Z8
-	VMULPS Z8, Z5, Z5
 	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z0
-	VPBROADCASTD 4(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 4(R9), Z8
-	VMULPS Z8, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z1
-	VPBROADCASTD 8(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 8(R9), Z8
-	VMULPS Z8, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z2
-	VPBROADCASTD 12(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 12(R9), Z8
-	VMULPS Z8, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z3
+	VFNMADD231PS.BCST (R9)(CX*1), Z4, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z4, Z1
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z4, Z2
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z4, Z3
 noMins0:
 	ADDQ $192, SI
 	LEAQ (DI)(R11*8), DI
@@ -2477,6 +2413,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T2(SB), NOSPLIT, $0-8
@@ -2496,6 +2433,9 @@ TEXT ·mul3AVX512T2(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z5
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 block:
@@ -2581,20 +2521,9 @@ block:
 	VFMADD231PS Z3, Z8, Z1
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z3
-	VPSRAD $7, Z3, Z3
-	VCVTDQ2PS Z3, Z3
-	VBROADCASTSS (R9), Z6
-	VMULPS Z6, Z3, Z3
 	VCVTPH2PS (R15), Z2
-	VFNMADD231PS Z2, Z3, Z0
-	VPBROADCASTD 4(R10), Z3
-	VPSRAD $7, Z3, Z3
-	VCVTDQ2PS Z3, Z3
-	VBROADCASTSS 4(R9), Z6
-	VMULPS Z6, Z3, Z3
-	VCVTPH2PS (R15), Z2
-	VFNMADD231PS Z2, Z3, Z1
+	VFNMADD231PS.BCST (R9)(CX*1), Z2, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z2, Z1
 noMins0:
 	ADDQ $192, SI
 	LEAQ (DI)(R11*8), DI
@@ -2636,6 +2565,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T1(SB), NOSPLIT, $0-8
@@ -2655,6 +2585,9 @@ TEXT ·mul3AVX512T1(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z4
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 block:
 	VPBROADCASTD (R10), Z6
@@ -2726,13 +2659,8 @@ block:
 	VFMADD231PS Z2, Z6, Z0
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z2
-	VPSRAD $7, Z2, Z2
-	VCVTDQ2PS Z2, Z2
-	VBROADCASTSS (R9), Z5
-	VMULPS Z5, Z2, Z2
 	VCVTPH2PS (R15), Z1
-	VFNMADD231PS Z1, Z2, Z0
+	VFNMADD231PS.BCST (R9)(CX*1), Z1, Z0
 noMins0:
 	ADDQ $192, SI
 	LEAQ (DI)(R11*8), DI
@@ -2766,6 +2694,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul3AVX512T1P4(SB), NOSPLIT, $0-8
@@ -3136,6 +3065,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T8(SB), NOSPLIT, $0-8
@@ -3153,10 +3083,19 @@ TEXT ·mul2AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z10
 	SHLQ $2, R11
 	MOVQ R13, R14
+panel:
 	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
 	MOVQ intTile_output+output_y(BX), DX
-	MOVQ c+0(FP), BX
+	MOVQ intTile_tiles(BX), AX
 	MOVQ intTile_next(BX), R12
+	MOVQ AX, intTile_left(BX)
+	CMPQ intTile_panels(BX), $1
+	JEQ tile
+	MOVQ intTile_w(BX), R12
+	ADDQ intTile_apart(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3164,6 +3103,9 @@ tile:
 	MOVQ intTile_mins(BX), R15
 	MOVQ intTile_blocks(BX), AX
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3173,7 +3115,7 @@ tile:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 block:
-	PREFETCHT0 (R12)
+	PREFETCHT1 (R12)
 	ADDQ $64, R12
 	VPBROADCASTD (R10), Z12
 	VPSRAD $6, Z12, Z12
@@ -3304,62 +3246,15 @@ block:
 	VFMADD231PS Z9, Z19, Z7
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS (R9), Z11
-	VMULPS Z11, Z9, Z9
 	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z0
-	VPBROADCASTD 4(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 4(R9), Z11
-	VMULPS Z11, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z1
-	VPBROADCASTD 8(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 8(R9), Z11
-	VMULPS Z11, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z2
-	VPBROADCASTD 12(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 12(R9), Z11
-	VMULPS Z11, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z3
-	VPBROADCASTD 16(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 16(R9), Z11
-	VMULPS Z11, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z4
-	VPBROADCASTD 20(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 20(R9), Z11
-	VMULPS Z11, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z5
-	VPBROADCASTD 24(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 24(R9), Z11
-	VMULPS Z11, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z6
-	VPBROADCASTD 28(R10), Z9
-	VPSRAD $7, Z9, Z9
-	VCVTDQ2PS Z9, Z9
-	VBROADCASTSS 28(R9), Z11
-	VMULPS Z11, Z9, Z9
-	VCVTPH2PS (R15), Z8
-	VFNMADD231PS Z8, Z9, Z7
+	VFNMADD231PS.BCST (R9)(CX*1), Z8, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z8, Z1
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z8, Z2
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z8, Z3
+	VFNMADD231PS.BCST 16(R9)(CX*1), Z8, Z4
+	VFNMADD231PS.BCST 20(R9)(CX*1), Z8, Z5
+	VFNMADD231PS.BCST 24(R9)(CX*1), Z8, Z6
+	VFNMADD231PS.BCST 28(R9)(CX*1), Z8, Z7
 noMins0:
 	ADDQ $128, SI
 	LEAQ (DI)(R11*8), DI
@@ -3429,8 +3324,21 @@ store7:
 	VMOVUPS Z7, (DX)
 	ADDQ CX, DX
 	MOVQ c+0(FP), BX
-	DECQ intTile_tiles(BX)
+	DECQ intTile_left(BX)
 	JNZ tile
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_apart(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_apartScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -3439,6 +3347,7 @@ store7:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
@@ -3456,6 +3365,9 @@ TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z6
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3538,34 +3450,11 @@ block:
 	VFMADD231PS Z5, Z11, Z3
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS (R9), Z7
-	VMULPS Z7, Z5, Z5
 	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z0
-	VPBROADCASTD 4(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 4(R9), Z7
-	VMULPS Z7, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z1
-	VPBROADCASTD 8(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 8(R9), Z7
-	VMULPS Z7, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z2
-	VPBROADCASTD 12(R10), Z5
-	VPSRAD $7, Z5, Z5
-	VCVTDQ2PS Z5, Z5
-	VBROADCASTSS 12(R9), Z7
-	VMULPS Z7, Z5, Z5
-	VCVTPH2PS (R15), Z4
-	VFNMADD231PS Z4, Z5, Z3
+	VFNMADD231PS.BCST (R9)(CX*1), Z4, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z4, Z1
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z4, Z2
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z4, Z3
 noMins0:
 	ADDQ $128, SI
 	LEAQ (DI)(R11*8), DI
@@ -3619,6 +3508,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T2(SB), NOSPLIT, $0-8
@@ -3636,6 +3526,9 @@ TEXT ·mul2AVX512T2(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z4
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 block:
@@ -3690,20 +3583,9 @@ block:
 	VFMADD231PS Z3, Z7, Z1
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z3
-	VPSRAD $7, Z3, Z3
-	VCVTDQ2PS Z3, Z3
-	VBROADCASTSS (R9), Z5
-	VMULPS Z5, Z3, Z3
 	VCVTPH2PS (R15), Z2
-	VFNMADD231PS Z2, Z3, Z0
-	VPBROADCASTD 4(R10), Z3
-	VPSRAD $7, Z3, Z3
-	VCVTDQ2PS Z3, Z3
-	VBROADCASTSS 4(R9), Z5
-	VMULPS Z5, Z3, Z3
-	VCVTPH2PS (R15), Z2
-	VFNMADD231PS Z2, Z3, Z1
+	VFNMADD231PS.BCST (R9)(CX*1), Z2, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z2, Z1
 noMins0:
 	ADDQ $128, SI
 	LEAQ (DI)(R11*8), DI
@@ -3745,6 +3627,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T1(SB), NOSPLIT, $0-8
@@ -3762,6 +3645,9 @@ TEXT ·mul2AVX512T1(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z3
 	SHLQ $2, R11
 	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 block:
 	VPBROADCASTD (R10), Z5
@@ -3802,13 +3688,8 @@ block:
 	VFMADD231PS Z2, Z5, Z0
 	TESTQ R15, R15
 	JZ noMins0
-	VPBROADCASTD (R10), Z2
-	VPSRAD $7, Z2, Z2
-	VCVTDQ2PS Z2, Z2
-	VBROADCASTSS (R9), Z4
-	VMULPS Z4, Z2, Z2
 	VCVTPH2PS (R15), Z1
-	VFNMADD231PS Z1, Z2, Z0
+	VFNMADD231PS.BCST (R9)(CX*1), Z1, Z0
 noMins0:
 	ADDQ $128, SI
 	LEAQ (DI)(R11*8), DI
@@ -3842,6 +3723,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
 //	first the results, then weights and masks, activations, sums of a block, ones
 TEXT ·mul2AVX512T1P4(SB), NOSPLIT, $0-8

@@ -21,6 +21,7 @@ const maxOuts = 4
 // intJob is a joint run in flight. A unit of it is some panels of one product.
 type intJob struct {
 	tier    Tier
+	threads int
 	n       int
 	outs    [maxOuts]Out
 	count   int
@@ -36,14 +37,16 @@ func (j *intJob) Do(worker, i int) {
 		k++
 	}
 	o := &j.outs[k]
-	lo := (i - j.first[k]) * j.chunk[k]
-	o.M.mulPanels(j.tier, o, j.n, lo, min(lo+j.chunk[k], o.M.panelCount()), &j.scratch[worker])
+	chunk := j.chunk[k]
+	lo := (i - j.first[k]) * chunk
+	// The other workers probably claim one unit each before this one's next.
+	o.M.mulPanels(j.tier, o, j.n, lo, min(lo+chunk, o.M.panelCount()), lo+j.threads*chunk, &j.scratch[worker])
 }
 
 // set prepares the job and returns its units: the fewest that are long enough
 // and still leave each thread several to claim.
 func (j *intJob) set(threads, n int, outs []Out) (units int) {
-	j.tier, j.n, j.count = Active(), n, copy(j.outs[:], outs)
+	j.tier, j.threads, j.n, j.count = Active(), threads, n, copy(j.outs[:], outs)
 	if len(j.scratch) < threads {
 		j.scratch = make([]scratch, threads)
 	}
@@ -122,6 +125,12 @@ func (o *Out) prepare(n int) {
 		o.A.pair()
 		if o.Rest != nil {
 			o.Rest.pair()
+		}
+	}
+	if (m.mins != nil || m.super != nil && m.super.min != nil) && (tier == AVX512 || tier == AMX) {
+		o.A.sum()
+		if o.Rest != nil {
+			o.Rest.sum()
 		}
 	}
 }

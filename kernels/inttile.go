@@ -9,6 +9,7 @@ type actView struct {
 	xs    *float32 // scales
 	corr  *int32   // -128 times the sum of a block's q
 	half  *int32   // -128 times the sum of its first 16
+	sums  *float32 // see Acts.sum, nil if not needed
 	width int      // tokens of the tile: the distance of blocks
 }
 
@@ -29,18 +30,22 @@ func (o *output) setAdd(add bool) {
 // intTile is the work of a kernel that reads a panel as it is stored.
 type intTile struct {
 	blocks      int
-	tiles       int // of 8 tokens, for kernels that take several
 	groupBlocks int // blocks per scale, 0: two scales a block
 	w           []uint8
 	scales      []uint16 // [groups][16]
 	mins        []uint16 // likewise, nil if there are none
-	next        *int8    // half a panel a tile is fetched from here for later
 	actView
 	output
 
 	apart       int // bytes to the weights of the next of several panels
 	apartScales int // bytes to its scales and minimums
 	apartY      int // values to its outputs
+
+	// Of the kernel of 8 tokens, which takes tiles of them on panels side by
+	// side, each of which is fetched while the one before is multiplied.
+	tiles, panels int
+	left          int   // tiles of the panel at work
+	next          *int8 // the panel after the last
 }
 
 // wideTile is the work of a kernel that reads an expanded panel: all integers
@@ -68,11 +73,16 @@ const callBlocks = 2048
 // view returns the activations from token t on.
 func (a *Acts) view(t int) actView {
 	width, at := a.tile(t)
-	return actView{&a.q[at*blockSize], &a.scale[at], &a.corr[at], &a.half[at], width}
+	v := actView{q: &a.q[at*blockSize], xs: &a.scale[at], corr: &a.corr[at], half: &a.half[at], width: width}
+	if a.summed {
+		v.sums = &a.sums[at]
+	}
+	return v
 }
 
-// mulPanels computes the outputs of panels [lo, hi) of product o for n tokens.
-func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
+// mulPanels computes the outputs of panels [lo, hi) of product o for n tokens;
+// the worker's next ones probably begin with panel ahead.
+func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi, ahead int, s *scratch) {
 	if tier == AMX {
 		lo, tier = m.mulPairs(o, n, lo, hi, s), AVX512
 	}
@@ -80,10 +90,10 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 		for p := lo; p < hi; p++ {
 			m.expandPanel(tier, p, s)
 			t := m.mulWide(tier, o, o.A, n, p, o.Add, m.nextPanel(p, hi), s)
-			m.mulDirect(tier, o, o.A, t, n, p, o.Add, nil, s)
+			m.mulDirect(tier, o, o.A, t, n, p, o.Add, s)
 			if o.Rest != nil {
 				t = m.mulWide(tier, o, o.Rest, n, p, true, nil, s)
-				m.mulDirect(tier, o, o.Rest, t, n, p, true, nil, s)
+				m.mulDirect(tier, o, o.Rest, t, n, p, true, s)
 			}
 		}
 		return
@@ -95,12 +105,65 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 		}
 		lo += panels * apart
 	}
+	if tier == AVX512 && m.group >= blockSize && n >= actTile {
+		full := min(hi, m.rows/panelRows)
+		m.mulStored(o, n, lo, full, ahead, s)
+		lo = max(lo, full)
+	}
 	for p := lo; p < hi; p++ {
-		m.mulDirect(tier, o, o.A, 0, n, p, o.Add, m.nextPanel(p, hi), s)
+		m.mulDirect(tier, o, o.A, 0, n, p, o.Add, s)
 		if o.Rest != nil {
-			m.mulDirect(tier, o, o.Rest, 0, n, p, true, nil, s)
+			m.mulDirect(tier, o, o.Rest, 0, n, p, true, s)
 		}
 	}
+}
+
+// mulStored computes panels [lo, hi), all full, with the AVX-512 kernel of 8
+// tokens, and the tokens that are no whole tile.
+func (m *IntMatrix) mulStored(o *Out, n, lo, hi, ahead int, s *scratch) {
+	tiles := n / actTile
+	most := max(1, callBlocks/(tiles*m.blocks))
+	if m.super != nil {
+		most = min(most, maxStreams) // for which scales are worked out at a time
+	}
+	for p := lo; p < hi; p += most {
+		panels := min(most, hi-p)
+		next := p + panels
+		if next == hi {
+			next = ahead
+		}
+		m.callStored(o, o.A, p, panels, tiles, next, o.Add, s)
+		if o.Rest != nil {
+			m.callStored(o, o.Rest, p, panels, tiles, next, true, s)
+		}
+		for i := p; i < p+panels && tiles*actTile < n; i++ {
+			m.mulDirect(AVX512, o, o.A, tiles*actTile, n, i, o.Add, s)
+			if o.Rest != nil {
+				m.mulDirect(AVX512, o, o.Rest, tiles*actTile, n, i, true, s)
+			}
+		}
+	}
+}
+
+// callStored is one call of mulStored's kernel: tiles of tokens on panels from p on,
+// fetching panel next for later.
+func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles, next int, add bool, s *scratch) {
+	c := &s.direct
+	*c = m.stored(p, s)
+	for i := 1; i < panels && m.super != nil; i++ { // others lie there by themselves
+		m.panelScales(p+i, i, s)
+	}
+	_ = m.panel(p + panels - 1) // the kernel goes there by distance
+	c.apart, c.apartScales = m.panelBytes(), 2*panelRows*m.slots
+	c.tiles, c.panels = tiles, panels
+	c.y, c.ld = o.Y[p*panelRows:][:(tiles*actTile-1)*o.LdY+panels*panelRows], o.LdY
+	c.setAdd(add)
+	c.actView = a.view(0)
+	c.next = c.q // with nothing to fetch, lines that are needed anyway
+	if next < m.panelCount() {
+		c.next = (*int8)(unsafe.Pointer(&m.panel(next)[0]))
+	}
+	mulDirect(AVX512, m.format, actTile, c)
 }
 
 // stored returns the work of a kernel on panel p as it is stored.
@@ -135,8 +198,8 @@ func (m *IntMatrix) mulApart(tier Tier, o *Out, p, panels, apart int, s *scratch
 	}
 }
 
-// mulDirect computes tokens [t, n) of panel p as it is stored, and fetches next.
-func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool, next []uint8, s *scratch) {
+// mulDirect computes tokens [t, n) of panel p as it is stored.
+func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool, s *scratch) {
 	if t == n {
 		return
 	}
@@ -146,14 +209,13 @@ func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool,
 	for t < n {
 		rows := directRows(tier, m.format, m.group, min(n-t, actTile-t%actTile))
 		c.actView = a.view(t)
-		c.next, next, c.tiles = c.fetch(next, m.panelBytes()/2, m.tiles(tier, t, n, p, rows))
-		count := c.tiles * rows // the kernel counts tiles down
-		edge := m.open(&c.output, o, t, p, count, s)
+		c.tiles, c.panels, c.next = 1, 1, c.q
+		edge := m.open(&c.output, o, t, p, rows, s)
 		mulDirect(tier, m.format, rows, c)
 		if edge {
 			m.close(o, t, p, rows, s)
 		}
-		t += count
+		t += rows
 	}
 }
 

@@ -176,7 +176,7 @@ func (g *intRegs) dot(x, w, sum string) {
 func (g *intRegs) intArgs(tile string, fields ...string) {
 	g.op("MOVQ", "c+0(FP)", "BX")
 	where := map[string]string{
-		"q": "actView", "xs": "actView", "corr": "actView", "half": "actView", "width": "actView",
+		"q": "actView", "xs": "actView", "corr": "actView", "half": "actView", "width": "actView", "sums": "actView",
 		"y": "output", "ld": "output", "add": "output",
 	}
 	for i := 0; i < len(fields); i += 2 {
@@ -195,10 +195,10 @@ func (g *intRegs) nextTile(tile string, fields ...string) {
 	g.intArgs(tile, fields...)
 }
 
-// loopTiles goes on to the next tile, if there is one.
-func (g *intRegs) loopTiles(tile string) {
+// loopTiles goes on to the next tile, if there is one, by a counter of tiles left.
+func (g *intRegs) loopTiles(left string) {
 	g.op("MOVQ", "c+0(FP)", "BX")
-	g.op("DECQ", tile+"_tiles(BX)")
+	g.op("DECQ", left+"(BX)")
 	g.op("JNZ", "tile")
 }
 

@@ -184,6 +184,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	a.fn(name, "(c *intTile)", 8,
 		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
 		"R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch",
+		"with minimums of one panel CX the distance from R9 to sums of activations",
 		"BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride",
 		"first the results, then weights and masks, activations, sums of a block, ones")
 	d.intArgs("intTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10",
@@ -203,8 +204,6 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	d.op("SHLQ", "$2", "R11")
 	d.op("MOVQ", "R13", "R14")
 	switch {
-	case tokens == 8:
-		d.intArgs("intTile", "y", "DX")
 	case panels > 1:
 		d.intArgs("intTile", "apartScales", "DX", "apart", "BX")
 	}
@@ -213,17 +212,21 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		d.op("LEAQ", "(DX)(DX*2)", d.third)
 	}
 	if tokens == 8 {
-		d.intArgs("intTile", "next", "R12")
+		d.nextPanel()
 		d.nextTile("intTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
 		d.op("MOVQ", "R13", "R14")
+	}
+	if d.hasSums() {
+		d.intArgs("intTile", "sums", "CX")
+		d.op("SUBQ", "intTile_actView+actView_xs(BX)", "CX")
 	}
 	for _, r := range d.result {
 		d.zero(r)
 	}
 	a.label("block")
-	if tokens == 8 { // two calls fetch the next panel while they compute
+	if tokens == 8 { // two tiles fetch the next panel while they compute
 		for off := 0; off < f.blockBytes()/2; off += 64 {
-			d.op("PREFETCHT0", mem(off, "R12"))
+			d.op("PREFETCHT1", mem(off, "R12"))
 		}
 		d.op("ADDQ", imm(f.blockBytes()/2), "R12")
 	}
@@ -277,10 +280,45 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		}
 	}
 	if tokens == 8 {
-		d.loopTiles("intTile")
+		d.loopTiles("intTile_left")
+		d.loopPanels()
 	}
 	ret(a)
 }
+
+// nextPanel begins a panel: all tiles again, fetching the panel after it.
+func (d *direct) nextPanel() {
+	d.label("panel")
+	d.intArgs("intTile", "q", "DI", "xs", "R9", "corr", "R10", "y", "DX", "tiles", "AX", "next", "R12")
+	d.op("MOVQ", "AX", "intTile_left(BX)")
+	d.op("CMPQ", "intTile_panels(BX)", "$1")
+	d.op("JEQ", "tile")
+	d.op("MOVQ", "intTile_w(BX)", "R12")
+	d.op("ADDQ", "intTile_apart(BX)", "R12")
+}
+
+// loopPanels goes on to the panel beside, if there is one.
+func (d *direct) loopPanels() {
+	d.op("DECQ", "intTile_panels(BX)")
+	d.op("JZ", "done")
+	d.op("MOVQ", "intTile_apart(BX)", "AX")
+	d.op("ADDQ", "AX", "intTile_w(BX)")
+	d.op("MOVQ", "intTile_apartScales(BX)", "AX")
+	d.op("ADDQ", "AX", "intTile_scales(BX)")
+	if d.bits <= 4 {
+		d.op("CMPQ", "intTile_mins(BX)", "$0")
+		d.op("JEQ", "noMins")
+		d.op("ADDQ", "AX", "intTile_mins(BX)")
+		d.label("noMins")
+	}
+	d.op("ADDQ", "$64", "intTile_output+output_y(BX)")
+	d.op("JMP", "panel")
+	d.label("done")
+}
+
+// hasSums says that CX holds the distance from scales of activations to
+// minus the sums of their blocks, which minimums multiply.
+func (d *direct) hasSums() bool { return d.evex() && d.bits <= 4 && d.panels == 1 }
 
 // finish stores a token's results at DX, added to what is there if AX is set.
 func (g *intRegs) finish(label string, result func(half int) string) {
@@ -443,6 +481,14 @@ func (d *direct) scaleAll(from int) {
 	skip := fmt.Sprint("noMins", from)
 	d.op("TESTQ", "R15", "R15")
 	d.op("JZ", skip)
+	if d.hasSums() {
+		d.op("VCVTPH2PS", d.scales(0, from, "R15"), scale)
+		for t := range d.tokens {
+			d.op("VFNMADD231PS.BCST", mem(4*t, "R9")+"(CX*1)", scale, d.result[t])
+		}
+		d.label(skip)
+		return
+	}
 	for t := range d.tokens {
 		d.op("VPBROADCASTD", mem(4*t, "R10"), d.tmp)
 		d.op("VPSRAD", "$7", d.tmp, d.tmp)

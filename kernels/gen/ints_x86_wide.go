@@ -131,6 +131,10 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	}
 	g.intArgs("wideTile", "next", "R14")
 	if s.evex() {
+		if !form.short {
+			g.intArgs("wideTile", "sums", "R13")
+			g.op("SUBQ", "R9", "R13")
+		}
 		g.nextTile("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
 	}
 	for _, r := range g.result {
@@ -173,7 +177,7 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 		}
 	}
 	if s.evex() {
-		g.loopTiles("wideTile")
+		g.loopTiles("wideTile_tiles")
 	}
 	ret(a)
 }
@@ -317,15 +321,18 @@ func (g *wide) addMins(from, side int) {
 	skip := fmt.Sprint("noMins", from)
 	g.op("TESTQ", "R15", "R15")
 	g.op("JZ", skip)
+	if g.evex() {
+		g.op("VMOVUPS", mem(0, "R15"), g.x)
+		for t := range g.tokens {
+			g.op("VFNMADD231PS.BCST", mem(4*t, "R9")+"(R13*1)", g.x, g.result[t])
+		}
+		g.label(skip)
+		return
+	}
 	for t := range g.tokens {
 		g.op("VPBROADCASTD", mem(4*t, "R10"), g.x)
 		g.op("VPSRAD", "$7", g.x, g.x)
 		g.op("VCVTDQ2PS", g.x, g.x)
-		if g.evex() {
-			g.op("VMULPS.BCST", mem(4*t, "R9"), g.x, g.x)
-			g.op("VFNMADD231PS", mem(0, "R15"), g.x, g.result[t])
-			continue
-		}
 		g.op("VBROADCASTSS", mem(4*t, "R9"), g.tmp[0])
 		g.op("VMULPS", g.tmp[0], g.x, g.x)
 		for h := range side {

@@ -175,10 +175,7 @@ func TestCoverage(t *testing.T) {
 						low, high = 0.93, 0.97
 					}
 					slack := 4 * math.Sqrt(low*(1-low)/float64(cases))
-					if full {
-						slack /= 2
-					}
-					if full && n >= FewSamples {
+					if full && low == 0.93 {
 						slack = 0
 					}
 					if shares[k] < low-slack || shares[k] > high+slack {

@@ -86,6 +86,9 @@ type Watch struct {
 	Window  int     // nights of baseline, default 30
 	Alarm   float64 // score of one night that is sure, default 6
 	Suspect float64 // score of one night that is suspicious, default 2.5
+	// MaterialPct is a change of one night that is put to the test however noisy
+	// the night was, default 2.5.
+	MaterialPct float64
 }
 
 const (
@@ -106,6 +109,9 @@ func (w Watch) withDefaults() Watch {
 	}
 	if w.Suspect <= 0 {
 		w.Suspect = 2.5
+	}
+	if w.MaterialPct <= 0 {
+		w.MaterialPct = 2.5
 	}
 	return w
 }
@@ -297,7 +303,11 @@ func (w Watch) finding(l *level) (Finding, bool) {
 			limit float64
 			sure  bool
 		}{{w.Alarm, true}, {w.Suspect, false}} {
-			if mean < p.mean*kind.limit || least < p.least*kind.limit || found && (out.Sure || !kind.sure) {
+			enough := mean >= p.mean*kind.limit && least >= p.least*kind.limit
+			if i == 0 && !kind.sure && moved >= w.MaterialPct/100 {
+				enough = true
+			}
+			if !enough || found && (out.Sure || !kind.sure) {
 				continue
 			}
 			found = true

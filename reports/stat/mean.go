@@ -147,8 +147,15 @@ func logs(xs []float64) []float64 {
 // Source: Price and Bonett, Journal of Statistical Computation and Simulation 68
 // (2001) 295–305.
 func medianError(s []float64) float64 {
-	n := float64(len(s))
-	c := max(1, int(math.Round((n+1)/2-math.Sqrt(n))))
-	outside := distuv.Binomial{N: n, P: 0.5}.CDF(float64(c - 1))
-	return (s[len(s)-c] - s[c-1]) / (2 * distuv.UnitNormal.Quantile(1-outside))
+	order, width := medianErrorRule(len(s))
+	return (s[len(s)-order] - s[order-1]) / width
+}
+
+// medianErrorRule says which order statistic from either end to read, and how
+// many standard errors lie between the two.
+func medianErrorRule(count int) (order int, width float64) {
+	n := float64(count)
+	order = max(1, int(math.Round((n+1)/2-math.Sqrt(n))))
+	outside := distuv.Binomial{N: n, P: 0.5}.CDF(float64(order - 1))
+	return order, 2 * distuv.UnitNormal.Quantile(1-outside)
 }

@@ -71,14 +71,19 @@ func lowerBound(n int, p, tail float64, x func(r int) float64) (bound, reached f
 	return x(r) + share*(x(r+1)-x(r)), tail
 }
 
-// MedianBCa returns the median with its BCa bootstrap interval. Below FewSamples
-// resampled medians repeat so few values that the interval covers less than it
-// says: there the exact order statistics stand in.
+// MedianBCa returns the median with its BCa bootstrap interval. Resampled medians
+// repeat the samples' own values, which makes the interval short of its level
+// (92.7 % at 21 samples): the tails are taken at narrow of their size. Below
+// FewSamples that does not suffice and the exact order statistics stand in.
 func MedianBCa(xs []float64, r Resampling) Interval {
 	r = r.withDefaults()
 	if len(xs) < FewSamples {
 		return MedianCI(xs, r.Level)
 	}
-	r.Method = BCa
-	return Bootstrap(xs, Median, r)
+	const narrow = 0.75
+	level := r.Level
+	r.Method, r.Level = BCa, 1-narrow*(1-level)
+	out := Bootstrap(xs, Median, r)
+	out.Level = level
+	return out
 }

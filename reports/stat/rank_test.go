@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // p-values that can be counted by hand, and R's wilcox.test(exact = TRUE).
@@ -24,9 +25,7 @@ func TestMannWhitney(t *testing.T) {
 		"none":           {nil, []float64{1}, nan, nan},
 	} {
 		u, p := MannWhitney(c.a, c.b)
-		if !cmp.Equal([]float64{c.u, c.p}, []float64{u, p}, close9, cmp.Comparer(func(x, y float64) bool {
-			return math.IsNaN(x) && math.IsNaN(y) || math.Abs(x-y) < 1e-9
-		})) {
+		if !cmp.Equal([]float64{c.u, c.p}, []float64{u, p}, close9, cmpopts.EquateNaNs()) {
 			t.Errorf("%s: U = %g, p = %g, want %g and %g", name, u, p, c.u, c.p)
 		}
 	}
@@ -113,9 +112,7 @@ func TestRankIntervals(t *testing.T) {
 		if name == "eight" {
 			w.Value, w.Lo, w.Hi = i.Value, i.Lo, i.Hi // by the sorted averages below
 		}
-		if !cmp.Equal(w, i, close9, cmp.Comparer(func(x, y float64) bool {
-			return math.IsNaN(x) && math.IsNaN(y) || math.Abs(x-y) < 1e-9
-		})) {
+		if !cmp.Equal(w, i, close9, cmpopts.EquateNaNs()) {
 			t.Errorf("%s: %+v, want %+v", name, i, w)
 		}
 	}

@@ -38,8 +38,11 @@ type rowJob struct {
 // run applies the job to its n rows.
 func (j *rowJob) run(p *kernels.Pool) {
 	j.unit = max(1, rowUnit/j.cols)
-	if j.in != nil && j.n >= 4*quantTile {
-		j.unit = (j.unit + quantTile - 1) / quantTile * quantTile
+	if j.in != nil {
+		whole := (j.unit + quantTile - 1) / quantTile * quantTile
+		if j.n >= min(4*quantTile, whole*p.Threads()) {
+			j.unit = whole
+		}
 	}
 	p.Run((j.n+j.unit-1)/j.unit, j)
 	*j = rowJob{}
