@@ -104,9 +104,18 @@ func benchmark(kind string, r *sweep.Record, c sweep.RecordedCell, env wire.Envi
 	name := fmt.Sprintf("%s/target=%s/bits=%d/rank=%s/prune=%s/threshold=%s/batch=%d-%d", kind, c.Target, a.Bits, plain(a.RankRatio), plain(a.PruneRatio), plain(a.Threshold), a.Batch, threads)
 	result := &benchfmt.Result{Name: benchfmt.Name(name)}
 	for _, kv := range [][2]string{
-		{"goos", env.OS}, {"goarch", env.Arch}, {"cpu", env.CPU}, {"board", env.Board}, {"tier", env.Tier}, {"governor", env.Governor},
-		{"virtual", env.Virtual}, {"model", r.Run.Model}, {"dataset", r.Run.Dataset}, {"scenario", r.Plan.Scenario},
-		{"algorithm", r.Plan.Algorithm}, {"group-size", strconv.Itoa(r.Plan.GroupSize)},
+		{"goos", env.OS},
+		{"goarch", env.Arch},
+		{"cpu", env.CPU},
+		{"board", env.Board},
+		{"tier", env.Tier},
+		{"governor", env.Governor},
+		{"virtual", env.Virtual},
+		{"model", r.Run.Model},
+		{"dataset", r.Run.Dataset},
+		{"scenario", r.Plan.Scenario},
+		{"algorithm", r.Plan.Algorithm},
+		{"group-size", strconv.Itoa(r.Plan.GroupSize)},
 	} {
 		if kv[1] != "" {
 			result.Config = append(result.Config, benchfmt.Config{Key: kv[0], Value: []byte(strings.Join(strings.Fields(kv[1]), " ")), File: true})

@@ -27,8 +27,10 @@ func result() *Result {
 		Findings: []Finding{
 			{Cell: "same|<b>", Metric: "model_bytes", Verdict: stat.Same},
 			{Cell: "noisy|<b>`x`", Metric: "latency_ms_p50", Verdict: stat.CannotTell, Further: 12},
-			{Cell: "slow", Metric: "latency_ms_p50", Unit: "ms", Less: true, Before: 10, After: 10.4, Verdict: stat.CannotTell, Effect: stat.Interval{Value: 3, Lo: -1, Hi: 7},
-				Live: &Confirmed{Change: stat.Interval{Value: 4, Lo: 3, Hi: 5}, Outcome: stat.Regressed, Blocks: 9, Cause: &Cause{Kernel: kernel, Trials: 8}}},
+			{
+				Cell: "slow", Metric: "latency_ms_p50", Unit: "ms", Less: true, Before: 10, After: 10.4, Verdict: stat.CannotTell, Effect: stat.Interval{Value: 3, Lo: -1, Hi: 7},
+				Live: &Confirmed{Change: stat.Interval{Value: 4, Lo: 3, Hi: 5}, Outcome: stat.Regressed, Blocks: 9, Cause: &Cause{Kernel: kernel, Trials: 8}},
+			},
 		},
 		Notes: []string{"a note"},
 	}

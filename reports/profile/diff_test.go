@@ -13,7 +13,7 @@ import (
 func TestDiffNamesWhatGrew(t *testing.T) {
 	stack := func(dot, other int64) *pprof.Profile {
 		return made(map[string]int64{
-			module + "/runners/engine.(*Engine).Forward;" + module + "/runners/engine.(*Engine).mlp;" + module + "/kernels.dotAVX2":  dot,
+			module + "/runners/engine.(*Engine).Forward;" + module + "/runners/engine.(*Engine).mlp;" + module + "/kernels.dotAVX2": dot,
 			module + "/runners/engine.(*Engine).Forward;" + module + "/runners/engine.(*Engine).attend;" + module + "/kernels.soft": other,
 		})
 	}

@@ -33,10 +33,14 @@ func families() []family {
 	}
 	gamma2 := func(p float64) float64 { return mathext.GammaIncRegInv(2, p) }
 	out := []family{
-		{name: "normal", draw: func(r *rand.Rand) float64 { return 1 + 0.03*r.NormFloat64() }, mean: 1,
-			quantile: func(p float64) float64 { return 1 + 0.03*normal(p) }},
-		{name: "lognormal", draw: func(r *rand.Rand) float64 { return math.Exp(0.5 * r.NormFloat64()) }, mean: math.Exp(0.125),
-			quantile: func(p float64) float64 { return math.Exp(0.5 * normal(p)) }},
+		{
+			name: "normal", draw: func(r *rand.Rand) float64 { return 1 + 0.03*r.NormFloat64() }, mean: 1,
+			quantile: func(p float64) float64 { return 1 + 0.03*normal(p) },
+		},
+		{
+			name: "lognormal", draw: func(r *rand.Rand) float64 { return math.Exp(0.5 * r.NormFloat64()) }, mean: math.Exp(0.125),
+			quantile: func(p float64) float64 { return math.Exp(0.5 * normal(p)) },
+		},
 		{name: "gamma", draw: func(r *rand.Rand) float64 { return r.ExpFloat64() + r.ExpFloat64() }, mean: 2, quantile: gamma2},
 		{name: "bimodal", draw: two, mean: 0.7 + 0.3*1.4, quantile: func(p float64) float64 { return solve(twoBelow, p, 0, 3) }},
 	}

@@ -30,7 +30,7 @@ const (
 // sequence. Six pairs can be enough at 95 %, 10 at 99.8 %.
 //
 // Sources: Ramdas, Ruf, Larsson and Koolen, Admissible anytime-valid sequential
-// inference must rely on nonnegative martingales (arXiv:2009.03167), §5.4 on
+// inference must rely on nonnegative martingales (arXiv:2009.03167), on
 // symmetric distributions; Howard, Ramdas, McAuliffe and Sekhon, Annals of Statistics 49
 // (2021) 1055–1080, on mixtures and confidence sequences.
 type Comparison struct {
