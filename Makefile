@@ -77,6 +77,9 @@ e2e-lab: ## ten thousand jobs on 32 boards with kills, restarts and cut links; S
 e2e-scale: ## ten million samples in both databases
 	$(GO) test ./harness -run 'TestScale$$' -count=1 -v -timeout 20m -args -scale 10000000
 
+e2e-stat: ## coverage of every estimator and planted regressions, at full size (hours)
+	$(GO) test -tags e2e -run 'TestCoverage$$|TestPlantedTruth' -count=1 -v -timeout 3h ./reports/stat
+
 generate: ## committed generated assembly
 	$(GO) generate ./kernels/...
 

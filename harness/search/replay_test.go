@@ -156,6 +156,9 @@ var seeds = flag.Int("seeds", 2, "searches of each kind in the recorded sweep")
 // A search that misses the front sends a user to a worse variant; one that costs as
 // much as the grid is no search. Both are measured in a real sweep of 1,000 cells.
 func TestHalvingFindsTheFrontOfARecordedSweep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tens of seconds of simulation")
+	}
 	for _, c := range []struct {
 		objectives  []string
 		least, most float64 // hypervolume and cost that are promised, as shares; 0 = only told

@@ -30,6 +30,9 @@ func series(seed uint64, n int, effect float64, noise func(*rand.Rand, int) floa
 // Looking after every pair and stopping at the first verdict must not raise the
 // error: this is what a repeated t-test gets wrong.
 func TestLookingDoesNotInflateTheError(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tens of seconds of simulation")
+	}
 	const runs, pairs = 400, 40
 	c := Comparison{Level: 0.9, MarginPct: 0.01}
 	for name, noise := range noises {
