@@ -26,7 +26,7 @@ func Pull(ctx context.Context, client *http.Client, e Entry, cacheDir string, pr
 	}
 	for _, f := range e.Files {
 		path := filepath.Join(dir, f.Name)
-		if got, err := hashFile(path); err == nil && got == f.SHA256 {
+		if got, err := HashFile(path); err == nil && got == f.SHA256 {
 			continue
 		}
 		if f.URL == "" {

@@ -45,7 +45,7 @@ func Verify(name, cacheDir string) (string, error) {
 func verifyFiles(e Entry, dir string) error {
 	for _, f := range e.Files {
 		path := filepath.Join(dir, f.Name)
-		got, err := hashFile(path)
+		got, err := HashFile(path)
 		if err != nil {
 			return fmt.Errorf("verifying data set %s: %w", e.Name, err)
 		}
@@ -56,7 +56,8 @@ func verifyFiles(e Entry, dir string) error {
 	return nil
 }
 
-func hashFile(path string) (string, error) {
+// HashFile returns the SHA-256 of a file in hex.
+func HashFile(path string) (string, error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return "", err

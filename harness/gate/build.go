@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/seed-c6f48606/harness/datasets/loader"
 	"github.com/seed-c6f48606/harness/harness/sweep"
 )
 
@@ -110,7 +111,7 @@ func (r *Repository) Build(ctx context.Context, c Commit, goos, goarch string) (
 		return b, &BuildError{c, err}
 	}
 	b.Path = filepath.Join(b.Dir, name)
-	if b.Sum, err = fileSum(b.Path); err != nil {
+	if b.Sum, err = loader.HashFile(b.Path); err != nil {
 		return b, fmt.Errorf("reading the runner of %v: %w", c, err)
 	}
 	return b, nil
@@ -232,17 +233,4 @@ func said(text []byte, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %s", err, t)
-}
-
-func fileSum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -35,9 +35,6 @@ type Outcome struct {
 	Record         json.RawMessage
 }
 
-// maxFaults is how many attempts of one trial may end without a result.
-const maxFaults = 4
-
 // past is what is recorded of a trial.
 type past struct {
 	verdicts []wire.Verdict
@@ -58,7 +55,7 @@ func ends(verdicts []wire.Verdict, retries int) bool {
 			invalid++
 		}
 	}
-	return invalid > retries || faults >= maxFaults
+	return invalid > retries || faults >= wire.MaxFaults
 }
 
 // past reads what is recorded of a trial, and whether its sweep is still wanted.

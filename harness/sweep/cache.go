@@ -2,12 +2,9 @@ package sweep
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seed-c6f48606/harness/datasets/loader"
 )
 
 // Cache keeps folders addressed by a SHA-256 in hex. A folder appears complete
@@ -141,7 +140,7 @@ func verify(path string) error {
 		return &DamagedError{path, "its manifest is not readable"}
 	}
 	for name, want := range m.Files {
-		got, err := fileHash(filepath.Join(path, name))
+		got, err := loader.HashFile(filepath.Join(path, name))
 		if err != nil {
 			return &DamagedError{path, name + " is missing"}
 		}
@@ -159,7 +158,7 @@ func writeManifest(dir string) error {
 	}
 	m := manifest{Files: map[string]string{}}
 	for _, e := range entries {
-		if m.Files[e.Name()], err = fileHash(filepath.Join(dir, e.Name())); err != nil {
+		if m.Files[e.Name()], err = loader.HashFile(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("hashing a built file: %w", err)
 		}
 	}
@@ -171,17 +170,4 @@ func writeManifest(dir string) error {
 		return fmt.Errorf("writing manifest: %w", err)
 	}
 	return nil
-}
-
-func fileHash(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -133,7 +133,7 @@ func (l *lane) step(ctx context.Context, at slot) error {
 		l.faults = 0
 		return nil
 	}
-	if h.faults >= maxFaults {
+	if h.faults >= wire.MaxFaults {
 		l.event(ctx, store.Event{
 			Level: store.Warning, Code: "trial-dropped", Target: l.name,
 			Text: fmt.Sprintf("trial %s repeat %d is left out: %d attempts ended without a result", t.Cell, t.Repeat+1, h.faults),

@@ -74,13 +74,8 @@ func (l *lane) connect(ctx context.Context) error {
 		l.target = local{l.launch}
 		return nil
 	}
-	target, err := l.open(ctx, l.name)
+	target, info, err := openAndAsk(ctx, l.open, l.name)
 	if err != nil {
-		return err
-	}
-	info, err := ask(ctx, target)
-	if err != nil {
-		target.Close() //nolint:errcheck // the first error is the one to tell
 		return err
 	}
 	l.target = target
@@ -99,6 +94,20 @@ func (l *lane) connect(ctx context.Context) error {
 	}
 	l.boot = env.BootID
 	return nil
+}
+
+// openAndAsk opens a target and asks what it is; one that does not answer is closed.
+func openAndAsk(ctx context.Context, open func(context.Context, string) (Target, error), name string) (Target, wire.InfoResult, error) {
+	target, err := open(ctx, name)
+	if err != nil {
+		return nil, wire.InfoResult{}, err
+	}
+	info, err := ask(ctx, target)
+	if err != nil {
+		target.Close() //nolint:errcheck // the first error is the one to tell
+		return nil, info, err
+	}
+	return target, info, nil
 }
 
 // ask starts a runner once, which also shows whether trials can be started at

@@ -10,10 +10,6 @@ import (
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
-// maxFaults is how many attempts of one trial may end without a result. They do
-// not count against the retries of invalid measurements.
-const maxFaults = 4
-
 // slot is one trial of the plan: it is done when an attempt was valid or the
 // attempts are used up.
 type slot struct {
@@ -42,7 +38,7 @@ func (h *history) add(v wire.Verdict) {
 
 // done says whether a slot needs no further attempt.
 func (h history) done(retries int) bool {
-	return h.valid || h.invalid > retries || h.faults >= maxFaults
+	return h.valid || h.invalid > retries || h.faults >= wire.MaxFaults
 }
 
 // schedule is the order of a plan's trials: blocks of one repeat of every cell,

@@ -128,13 +128,8 @@ func (s *Single) connect(ctx context.Context, tell func(level, text string)) err
 		s.target = local{s.Launch}
 		return nil
 	}
-	target, err := s.Open(ctx, s.Name)
+	target, info, err := openAndAsk(ctx, s.Open, s.Name)
 	if err != nil {
-		return err
-	}
-	info, err := ask(ctx, target)
-	if err != nil {
-		target.Close() //nolint:errcheck // the first error is the one to tell
 		return err
 	}
 	tell(store.Info, s.Name+": "+describe(info))

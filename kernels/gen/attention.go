@@ -334,14 +334,13 @@ func x86Halves() []byte {
 
 // neonHalves writes the rounding of f32 to f16.
 func neonHalves() []byte {
-	const fcvtn, second = 0x0e216800, 1 << 30
 	a := neon{newAsm()}
 	a.fn("halvesNEON", "(dst *uint16, src *float32, n int)", 24, "R1 dst, R2 src, R3 values left, a multiple of 8", "V0 and V1 values, V2 result")
 	a.args("dst", "R1", "src", "R2", "n", "R3")
 	a.label("loop")
 	a.from("R2", 0, 2)
-	a.word(fcvtn|0<<5|2, "FCVTN V2, V0")
-	a.word(fcvtn|second|1<<5|2, "FCVTN2 V2, V1")
+	a.two("FCVTN", 2, 0)
+	a.two("FCVTN2", 2, 1)
 	a.op("VST1.P", "[V2.H8]", "16(R1)")
 	a.op("SUBS", "$8", "R3")
 	a.op("BNE", "loop")

@@ -2,6 +2,10 @@ package wire
 
 import "fmt"
 
+// MaxFaults is how many attempts of one trial may end without a result. They do
+// not count against the retries of invalid measurements.
+const MaxFaults = 4
+
 // Limits are what a valid trial must keep. A plan file may set them; they travel
 // in the request. Shares of CPU time are of one core over the window.
 type Limits struct {
