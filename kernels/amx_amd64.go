@@ -51,26 +51,7 @@ func (m *IntMatrix) expandPair(p int, s *scratch) {
 		s.w = s.memory[:n]
 		expandAMX(m.format, &s.w[0], &src[0], 2*m.blocks)
 	}
-	first, firstMins := m.panelScales(p, 0, s)
-	second, secondMins := m.panelScales(p+1, 1, s)
-	s.scales = m.widenPair(s.scales, first, second)
-	s.mins = nil
-	if firstMins != nil {
-		s.minMemory = m.widenPair(s.minMemory, firstMins, secondMins)
-		s.mins = s.minMemory
-	}
-}
-
-// widenPair is widen for two panels.
-func (m *IntMatrix) widenPair(dst []float32, first, second []uint16) []float32 {
-	n := m.amxScales() * m.blocks * panelRows
-	if cap(dst) < 2*n {
-		dst = aligned[float32](2 * n)
-	}
-	dst = dst[:2*n]
-	m.widen(dst[:n], first)
-	m.widen(dst[n:], second)
-	return dst
+	m.widenPanels(AMX, p, 2, s)
 }
 
 // amxScales is the number of scales of an output and block.

@@ -14,7 +14,7 @@ const noKernel = "kernels: no such integer kernel"
 const short = 16
 
 // runDirect computes rows tokens of c, or one of several panels; form is the
-// format, and short.
+// format, short and super.
 func runDirect(tier Tier, form, rows int, c *intTile) {
 	switch tier {
 	case AVX2:
@@ -165,6 +165,26 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul2AVX512T1(c)
 		case 2<<8 | 65:
 			mul2AVX512T1P4(c)
+		case (6|short|super)<<8 | 8:
+			mul6ShortSuperAVX512T8(c)
+		case (6|short|super)<<8 | 4:
+			mul6ShortSuperAVX512T4(c)
+		case (6|short|super)<<8 | 2:
+			mul6ShortSuperAVX512T2(c)
+		case (6|short|super)<<8 | 1:
+			mul6ShortSuperAVX512T1(c)
+		case (6|short|super)<<8 | 65:
+			mul6ShortSuperAVX512T1P4(c)
+		case (4|super)<<8 | 8:
+			mul4SuperAVX512T8(c)
+		case (4|super)<<8 | 4:
+			mul4SuperAVX512T4(c)
+		case (4|super)<<8 | 2:
+			mul4SuperAVX512T2(c)
+		case (4|super)<<8 | 1:
+			mul4SuperAVX512T1(c)
+		case (4|super)<<8 | 65:
+			mul4SuperAVX512T1P4(c)
 		default:
 			panic(noKernel)
 		}

@@ -11,8 +11,10 @@
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -273,8 +275,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -441,9 +445,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVX2T1P2(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -731,6 +738,16 @@ store0:
 store1:
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, 32(DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -740,8 +757,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1048,8 +1067,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1262,9 +1283,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVX2T1P2(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1658,6 +1682,16 @@ store0:
 store1:
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, 32(DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -1667,8 +1701,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6ShortAVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2002,8 +2038,8 @@ block:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
-	MOVQ intTile_output+output_ld(BX), CX
-	SHLQ $2, CX
+	MOVQ intTile_output+output_ld(BX), R13
+	SHLQ $2, R13
 	TESTQ AX, AX
 	JZ store0
 	VADDPS (DX), Y0, Y0
@@ -2011,7 +2047,7 @@ block:
 store0:
 	VMOVUPS Y0, (DX)
 	VMOVUPS Y2, 32(DX)
-	ADDQ CX, DX
+	ADDQ R13, DX
 	TESTQ AX, AX
 	JZ store1
 	VADDPS (DX), Y1, Y1
@@ -2028,8 +2064,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6ShortAVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2250,7 +2288,7 @@ block:
 	MOVQ intTile_output+output_add(BX), AX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
-	SHLQ $2, CX
+	SHLQ $2, R13
 	TESTQ AX, AX
 	JZ store0
 	VADDPS (DX), Y0, Y0
@@ -2267,9 +2305,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6ShortAVX2T1P2(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -2701,8 +2742,8 @@ block:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
-	MOVQ intTile_apartY(BX), CX
-	SHLQ $2, CX
+	MOVQ intTile_apartY(BX), R13
+	SHLQ $2, R13
 	TESTQ AX, AX
 	JZ store0
 	VADDPS (DX), Y0, Y0
@@ -2710,7 +2751,7 @@ block:
 store0:
 	VMOVUPS Y0, (DX)
 	VMOVUPS Y1, 32(DX)
-	ADDQ CX, DX
+	ADDQ R13, DX
 	TESTQ AX, AX
 	JZ store1
 	VADDPS (DX), Y2, Y2
@@ -2718,5 +2759,15 @@ store0:
 store1:
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, 32(DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET

@@ -11,8 +11,10 @@
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -40,7 +42,7 @@ panel:
 	CMPQ intTile_panels(BX), $1
 	JEQ tile
 	MOVQ intTile_w(BX), R12
-	ADDQ intTile_apart(BX), R12
+	ADDQ intTile_step(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -236,9 +238,9 @@ store7:
 	JNZ tile
 	DECQ intTile_panels(BX)
 	JZ done
-	MOVQ intTile_apart(BX), AX
+	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
-	MOVQ intTile_apartScales(BX), AX
+	MOVQ intTile_stepScales(BX), AX
 	ADDQ AX, intTile_scales(BX)
 	ADDQ $64, intTile_output+output_y(BX)
 	JMP panel
@@ -252,8 +254,10 @@ done:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -381,8 +385,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -472,8 +478,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -542,9 +550,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVX512T1P4(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -702,6 +713,16 @@ store2:
 	VADDPS (DX), Z3, Z3
 store3:
 	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -711,8 +732,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -742,7 +765,7 @@ panel:
 	CMPQ intTile_panels(BX), $1
 	JEQ tile
 	MOVQ intTile_w(BX), R12
-	ADDQ intTile_apart(BX), R12
+	ADDQ intTile_step(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -785,11 +808,9 @@ block:
 	VPANDD Z11, Z10, Z10
 	VMOVDQU32 256(SI), Z9
 	VPSLLW $4, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
 	VMOVDQU32 256(SI), Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z10, Z10
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
 	VPDPBUSD.BCST (DI), Z8, Z14
 	VPDPBUSD.BCST 32(DI), Z8, Z15
 	VPDPBUSD.BCST 64(DI), Z8, Z16
@@ -812,11 +833,9 @@ block:
 	VPANDD Z11, Z10, Z10
 	VMOVDQU32 320(SI), Z9
 	VPSLLW $4, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
 	VMOVDQU32 320(SI), Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z10, Z10
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
 	VPDPBUSD.BCST 4(DI), Z8, Z14
 	VPDPBUSD.BCST 36(DI), Z8, Z15
 	VPDPBUSD.BCST 68(DI), Z8, Z16
@@ -839,12 +858,10 @@ block:
 	VPANDD Z11, Z10, Z10
 	VMOVDQU32 256(SI), Z9
 	VPSLLW $2, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
 	VMOVDQU32 256(SI), Z9
 	VPSRLW $2, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z10, Z10
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
 	VPDPBUSD.BCST 8(DI), Z8, Z14
 	VPDPBUSD.BCST 40(DI), Z8, Z15
 	VPDPBUSD.BCST 72(DI), Z8, Z16
@@ -867,12 +884,10 @@ block:
 	VPANDD Z11, Z10, Z10
 	VMOVDQU32 320(SI), Z9
 	VPSLLW $2, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
 	VMOVDQU32 320(SI), Z9
 	VPSRLW $2, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z10, Z10
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
 	VPDPBUSD.BCST 12(DI), Z8, Z14
 	VPDPBUSD.BCST 44(DI), Z8, Z15
 	VPDPBUSD.BCST 76(DI), Z8, Z16
@@ -983,9 +998,9 @@ store7:
 	JNZ tile
 	DECQ intTile_panels(BX)
 	JZ done
-	MOVQ intTile_apart(BX), AX
+	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
-	MOVQ intTile_apartScales(BX), AX
+	MOVQ intTile_stepScales(BX), AX
 	ADDQ AX, intTile_scales(BX)
 	ADDQ $64, intTile_output+output_y(BX)
 	JMP panel
@@ -999,8 +1014,10 @@ done:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1037,11 +1054,9 @@ block:
 	VPANDD Z7, Z6, Z6
 	VMOVDQU32 256(SI), Z5
 	VPSLLW $4, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
 	VMOVDQU32 256(SI), Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z6, Z6
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
 	VPDPBUSD.BCST (DI), Z4, Z10
 	VPDPBUSD.BCST 32(DI), Z4, Z11
 	VPDPBUSD.BCST 64(DI), Z4, Z12
@@ -1056,11 +1071,9 @@ block:
 	VPANDD Z7, Z6, Z6
 	VMOVDQU32 320(SI), Z5
 	VPSLLW $4, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
 	VMOVDQU32 320(SI), Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z6, Z6
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
 	VPDPBUSD.BCST 4(DI), Z4, Z10
 	VPDPBUSD.BCST 36(DI), Z4, Z11
 	VPDPBUSD.BCST 68(DI), Z4, Z12
@@ -1075,12 +1088,10 @@ block:
 	VPANDD Z7, Z6, Z6
 	VMOVDQU32 256(SI), Z5
 	VPSLLW $2, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
 	VMOVDQU32 256(SI), Z5
 	VPSRLW $2, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z6, Z6
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
 	VPDPBUSD.BCST 8(DI), Z4, Z10
 	VPDPBUSD.BCST 40(DI), Z4, Z11
 	VPDPBUSD.BCST 72(DI), Z4, Z12
@@ -1095,12 +1106,10 @@ block:
 	VPANDD Z7, Z6, Z6
 	VMOVDQU32 320(SI), Z5
 	VPSLLW $2, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
 	VMOVDQU32 320(SI), Z5
 	VPSRLW $2, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z6, Z6
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
 	VPDPBUSD.BCST 12(DI), Z4, Z10
 	VPDPBUSD.BCST 44(DI), Z4, Z11
 	VPDPBUSD.BCST 76(DI), Z4, Z12
@@ -1172,8 +1181,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1204,11 +1215,9 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 256(SI), Z3
 	VPSLLW $4, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 256(SI), Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST (DI), Z2, Z8
 	VPDPBUSD.BCST 32(DI), Z2, Z9
 	VPDPBUSD.BCST 16(DI), Z4, Z8
@@ -1219,11 +1228,9 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 320(SI), Z3
 	VPSLLW $4, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 320(SI), Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 4(DI), Z2, Z8
 	VPDPBUSD.BCST 36(DI), Z2, Z9
 	VPDPBUSD.BCST 20(DI), Z4, Z8
@@ -1234,12 +1241,10 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 256(SI), Z3
 	VPSLLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 256(SI), Z3
 	VPSRLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 8(DI), Z2, Z8
 	VPDPBUSD.BCST 40(DI), Z2, Z9
 	VPDPBUSD.BCST 24(DI), Z4, Z8
@@ -1250,12 +1255,10 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 320(SI), Z3
 	VPSLLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 320(SI), Z3
 	VPSRLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 12(DI), Z2, Z8
 	VPDPBUSD.BCST 44(DI), Z2, Z9
 	VPDPBUSD.BCST 28(DI), Z4, Z8
@@ -1305,8 +1308,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1334,11 +1339,9 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 256(SI), Z2
 	VPSLLW $4, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 256(SI), Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST (DI), Z1, Z7
 	VPDPBUSD.BCST 16(DI), Z3, Z7
 	VMOVDQU32 64(SI), Z1
@@ -1347,11 +1350,9 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 320(SI), Z2
 	VPSLLW $4, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 320(SI), Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 4(DI), Z1, Z7
 	VPDPBUSD.BCST 20(DI), Z3, Z7
 	VMOVDQU32 128(SI), Z1
@@ -1360,12 +1361,10 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 256(SI), Z2
 	VPSLLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 256(SI), Z2
 	VPSRLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 8(DI), Z1, Z7
 	VPDPBUSD.BCST 24(DI), Z3, Z7
 	VMOVDQU32 192(SI), Z1
@@ -1374,12 +1373,10 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 320(SI), Z2
 	VPSLLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 320(SI), Z2
 	VPSRLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 12(DI), Z1, Z7
 	VPDPBUSD.BCST 28(DI), Z3, Z7
 	VCVTPH2PS (R8), Z1
@@ -1416,9 +1413,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVX512T1P4(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1456,44 +1456,36 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 256(SI), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 256(SI), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 (SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 256(SI)(BX*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 (SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 256(SI)(BX*2), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 (SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 256(SI)(R12*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD (DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -1510,44 +1502,36 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 320(SI), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 320(SI), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 64(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 320(SI)(BX*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 320(SI)(BX*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 64(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 320(SI)(BX*2), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 320(SI)(BX*2), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 64(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 320(SI)(R12*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 320(SI)(R12*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 4(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -1564,48 +1548,40 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 256(SI), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 256(SI), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 128(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 128(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 128(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 8(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -1622,48 +1598,40 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 320(SI), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 320(SI), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 192(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 320(SI)(BX*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 320(SI)(BX*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 192(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 320(SI)(BX*2), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 320(SI)(BX*2), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 192(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 320(SI)(R12*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 320(SI)(R12*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 12(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -1731,6 +1699,16 @@ store2:
 	VADDPS (DX), Z3, Z3
 store3:
 	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -1740,8 +1718,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6ShortAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1780,11 +1760,9 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 256(SI), Z3
 	VPSLLW $4, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 256(SI), Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST (DI), Z2, Z8
 	VPDPBUSD.BCST 32(DI), Z2, Z9
 	VPDPBUSD.BCST 16(DI), Z4, Z10
@@ -1795,11 +1773,9 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 320(SI), Z3
 	VPSLLW $4, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 320(SI), Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 4(DI), Z2, Z8
 	VPDPBUSD.BCST 36(DI), Z2, Z9
 	VPDPBUSD.BCST 20(DI), Z4, Z10
@@ -1810,12 +1786,10 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 256(SI), Z3
 	VPSLLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 256(SI), Z3
 	VPSRLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 8(DI), Z2, Z8
 	VPDPBUSD.BCST 40(DI), Z2, Z9
 	VPDPBUSD.BCST 24(DI), Z4, Z10
@@ -1826,12 +1800,10 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 320(SI), Z3
 	VPSLLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 320(SI), Z3
 	VPSRLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 12(DI), Z2, Z8
 	VPDPBUSD.BCST 44(DI), Z2, Z9
 	VPDPBUSD.BCST 28(DI), Z4, Z10
@@ -1863,14 +1835,14 @@ block:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
-	MOVQ intTile_output+output_ld(BX), CX
-	SHLQ $2, CX
+	MOVQ intTile_output+output_ld(BX), R13
+	SHLQ $2, R13
 	TESTQ AX, AX
 	JZ store0
 	VADDPS (DX), Z0, Z0
 store0:
 	VMOVUPS Z0, (DX)
-	ADDQ CX, DX
+	ADDQ R13, DX
 	TESTQ AX, AX
 	JZ store1
 	VADDPS (DX), Z1, Z1
@@ -1885,8 +1857,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6ShortAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1919,11 +1893,9 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 256(SI), Z2
 	VPSLLW $4, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 256(SI), Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST (DI), Z1, Z7
 	VPDPBUSD.BCST 16(DI), Z3, Z8
 	VMOVDQU32 64(SI), Z1
@@ -1932,11 +1904,9 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 320(SI), Z2
 	VPSLLW $4, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 320(SI), Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 4(DI), Z1, Z7
 	VPDPBUSD.BCST 20(DI), Z3, Z8
 	VMOVDQU32 128(SI), Z1
@@ -1945,12 +1915,10 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 256(SI), Z2
 	VPSLLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 256(SI), Z2
 	VPSRLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 8(DI), Z1, Z7
 	VPDPBUSD.BCST 24(DI), Z3, Z8
 	VMOVDQU32 192(SI), Z1
@@ -1959,12 +1927,10 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 320(SI), Z2
 	VPSLLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 320(SI), Z2
 	VPSRLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 12(DI), Z1, Z7
 	VPDPBUSD.BCST 28(DI), Z3, Z8
 	VCVTPH2PS (R8), Z1
@@ -1987,7 +1953,7 @@ block:
 	MOVQ intTile_output+output_add(BX), AX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
-	SHLQ $2, CX
+	SHLQ $2, R13
 	TESTQ AX, AX
 	JZ store0
 	VADDPS (DX), Z0, Z0
@@ -2002,9 +1968,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6ShortAVX512T1P4(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -2050,44 +2019,36 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 256(SI), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 256(SI), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 (SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 256(SI)(BX*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 (SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 256(SI)(BX*2), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 (SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 256(SI)(R12*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD (DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -2104,44 +2065,36 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 320(SI), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 320(SI), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 64(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 320(SI)(BX*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 320(SI)(BX*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 64(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 320(SI)(BX*2), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 320(SI)(BX*2), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 64(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 320(SI)(R12*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 320(SI)(R12*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 4(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -2158,48 +2111,40 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 256(SI), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 256(SI), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 128(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 128(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 128(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 8(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -2216,48 +2161,40 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 320(SI), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 320(SI), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 192(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 320(SI)(BX*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 320(SI)(BX*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 192(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 320(SI)(BX*2), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 320(SI)(BX*2), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 192(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 320(SI)(R12*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 320(SI)(R12*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 12(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -2313,30 +2250,1241 @@ block:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
-	MOVQ intTile_apartY(BX), CX
-	SHLQ $2, CX
+	MOVQ intTile_apartY(BX), R13
+	SHLQ $2, R13
 	TESTQ AX, AX
 	JZ store0
 	VADDPS (DX), Z0, Z0
 store0:
 	VMOVUPS Z0, (DX)
-	ADDQ CX, DX
+	ADDQ R13, DX
 	TESTQ AX, AX
 	JZ store1
 	VADDPS (DX), Z1, Z1
 store1:
 	VMOVUPS Z1, (DX)
-	ADDQ CX, DX
+	ADDQ R13, DX
 	TESTQ AX, AX
 	JZ store2
 	VADDPS (DX), Z2, Z2
 store2:
 	VMOVUPS Z2, (DX)
-	ADDQ CX, DX
+	ADDQ R13, DX
 	TESTQ AX, AX
 	JZ store3
 	VADDPS (DX), Z3, Z3
 store3:
 	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
+	VZEROUPPER
+	RET
+
+// func mul6ShortSuperAVX512T8(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul6ShortSuperAVX512T8(SB), NOSPLIT, $0-8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z11
+	MOVL $0x30303030, CX
+	VPBROADCASTD CX, Z12
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_half(BX), CX
+	SHLQ $2, R11
+	MOVQ R13, R14
+	XORQ R15, R15
+	XORQ R14, R14
+panel:
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_output+output_y(BX), DX
+	MOVQ intTile_tiles(BX), AX
+	MOVQ intTile_next(BX), R12
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_half(BX), CX
+	MOVQ AX, intTile_left(BX)
+	CMPQ intTile_panels(BX), $1
+	JEQ tile
+	MOVQ intTile_w(BX), R12
+	ADDQ intTile_step(BX), R12
+tile:
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_blocks(BX), AX
+	XORQ R15, R15
+	XORQ R14, R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R15*1), Z30
+	PREFETCHT0 512(R14)(R15*1)
+	ADDQ $32, R15
+	MOVQ $7, R14
+sameSuper:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	PREFETCHT1 128(R12)
+	ADDQ $192, R12
+	VPBROADCASTD (R10), Z22
+	VPSRAD $2, Z22, Z22
+	VPBROADCASTD (CX), Z14
+	VPSRAD $2, Z14, Z14
+	VPSUBD Z14, Z22, Z22
+	VPBROADCASTD 4(R10), Z23
+	VPSRAD $2, Z23, Z23
+	VPBROADCASTD 4(CX), Z15
+	VPSRAD $2, Z15, Z15
+	VPSUBD Z15, Z23, Z23
+	VPBROADCASTD 8(R10), Z24
+	VPSRAD $2, Z24, Z24
+	VPBROADCASTD 8(CX), Z16
+	VPSRAD $2, Z16, Z16
+	VPSUBD Z16, Z24, Z24
+	VPBROADCASTD 12(R10), Z25
+	VPSRAD $2, Z25, Z25
+	VPBROADCASTD 12(CX), Z17
+	VPSRAD $2, Z17, Z17
+	VPSUBD Z17, Z25, Z25
+	VPBROADCASTD 16(R10), Z26
+	VPSRAD $2, Z26, Z26
+	VPBROADCASTD 16(CX), Z18
+	VPSRAD $2, Z18, Z18
+	VPSUBD Z18, Z26, Z26
+	VPBROADCASTD 20(R10), Z27
+	VPSRAD $2, Z27, Z27
+	VPBROADCASTD 20(CX), Z19
+	VPSRAD $2, Z19, Z19
+	VPSUBD Z19, Z27, Z27
+	VPBROADCASTD 24(R10), Z28
+	VPSRAD $2, Z28, Z28
+	VPBROADCASTD 24(CX), Z20
+	VPSRAD $2, Z20, Z20
+	VPSUBD Z20, Z28, Z28
+	VPBROADCASTD 28(R10), Z29
+	VPSRAD $2, Z29, Z29
+	VPBROADCASTD 28(CX), Z21
+	VPSRAD $2, Z21, Z21
+	VPSUBD Z21, Z29, Z29
+	VMOVDQU32 (SI), Z8
+	VPSRLW $4, Z8, Z10
+	VPANDD Z11, Z8, Z8
+	VPANDD Z11, Z10, Z10
+	VMOVDQU32 256(SI), Z9
+	VPSLLW $4, Z9, Z9
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
+	VMOVDQU32 256(SI), Z9
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
+	VPDPBUSD.BCST (DI), Z8, Z14
+	VPDPBUSD.BCST 32(DI), Z8, Z15
+	VPDPBUSD.BCST 64(DI), Z8, Z16
+	VPDPBUSD.BCST 96(DI), Z8, Z17
+	VPDPBUSD.BCST 128(DI), Z8, Z18
+	VPDPBUSD.BCST 160(DI), Z8, Z19
+	VPDPBUSD.BCST 192(DI), Z8, Z20
+	VPDPBUSD.BCST 224(DI), Z8, Z21
+	VPDPBUSD.BCST 16(DI), Z10, Z22
+	VPDPBUSD.BCST 48(DI), Z10, Z23
+	VPDPBUSD.BCST 80(DI), Z10, Z24
+	VPDPBUSD.BCST 112(DI), Z10, Z25
+	VPDPBUSD.BCST 144(DI), Z10, Z26
+	VPDPBUSD.BCST 176(DI), Z10, Z27
+	VPDPBUSD.BCST 208(DI), Z10, Z28
+	VPDPBUSD.BCST 240(DI), Z10, Z29
+	VMOVDQU32 64(SI), Z8
+	VPSRLW $4, Z8, Z10
+	VPANDD Z11, Z8, Z8
+	VPANDD Z11, Z10, Z10
+	VMOVDQU32 320(SI), Z9
+	VPSLLW $4, Z9, Z9
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
+	VMOVDQU32 320(SI), Z9
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
+	VPDPBUSD.BCST 4(DI), Z8, Z14
+	VPDPBUSD.BCST 36(DI), Z8, Z15
+	VPDPBUSD.BCST 68(DI), Z8, Z16
+	VPDPBUSD.BCST 100(DI), Z8, Z17
+	VPDPBUSD.BCST 132(DI), Z8, Z18
+	VPDPBUSD.BCST 164(DI), Z8, Z19
+	VPDPBUSD.BCST 196(DI), Z8, Z20
+	VPDPBUSD.BCST 228(DI), Z8, Z21
+	VPDPBUSD.BCST 20(DI), Z10, Z22
+	VPDPBUSD.BCST 52(DI), Z10, Z23
+	VPDPBUSD.BCST 84(DI), Z10, Z24
+	VPDPBUSD.BCST 116(DI), Z10, Z25
+	VPDPBUSD.BCST 148(DI), Z10, Z26
+	VPDPBUSD.BCST 180(DI), Z10, Z27
+	VPDPBUSD.BCST 212(DI), Z10, Z28
+	VPDPBUSD.BCST 244(DI), Z10, Z29
+	VMOVDQU32 128(SI), Z8
+	VPSRLW $4, Z8, Z10
+	VPANDD Z11, Z8, Z8
+	VPANDD Z11, Z10, Z10
+	VMOVDQU32 256(SI), Z9
+	VPSLLW $2, Z9, Z9
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
+	VMOVDQU32 256(SI), Z9
+	VPSRLW $2, Z9, Z9
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
+	VPDPBUSD.BCST 8(DI), Z8, Z14
+	VPDPBUSD.BCST 40(DI), Z8, Z15
+	VPDPBUSD.BCST 72(DI), Z8, Z16
+	VPDPBUSD.BCST 104(DI), Z8, Z17
+	VPDPBUSD.BCST 136(DI), Z8, Z18
+	VPDPBUSD.BCST 168(DI), Z8, Z19
+	VPDPBUSD.BCST 200(DI), Z8, Z20
+	VPDPBUSD.BCST 232(DI), Z8, Z21
+	VPDPBUSD.BCST 24(DI), Z10, Z22
+	VPDPBUSD.BCST 56(DI), Z10, Z23
+	VPDPBUSD.BCST 88(DI), Z10, Z24
+	VPDPBUSD.BCST 120(DI), Z10, Z25
+	VPDPBUSD.BCST 152(DI), Z10, Z26
+	VPDPBUSD.BCST 184(DI), Z10, Z27
+	VPDPBUSD.BCST 216(DI), Z10, Z28
+	VPDPBUSD.BCST 248(DI), Z10, Z29
+	VMOVDQU32 192(SI), Z8
+	VPSRLW $4, Z8, Z10
+	VPANDD Z11, Z8, Z8
+	VPANDD Z11, Z10, Z10
+	VMOVDQU32 320(SI), Z9
+	VPSLLW $2, Z9, Z9
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
+	VMOVDQU32 320(SI), Z9
+	VPSRLW $2, Z9, Z9
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
+	VPDPBUSD.BCST 12(DI), Z8, Z14
+	VPDPBUSD.BCST 44(DI), Z8, Z15
+	VPDPBUSD.BCST 76(DI), Z8, Z16
+	VPDPBUSD.BCST 108(DI), Z8, Z17
+	VPDPBUSD.BCST 140(DI), Z8, Z18
+	VPDPBUSD.BCST 172(DI), Z8, Z19
+	VPDPBUSD.BCST 204(DI), Z8, Z20
+	VPDPBUSD.BCST 236(DI), Z8, Z21
+	VPDPBUSD.BCST 28(DI), Z10, Z22
+	VPDPBUSD.BCST 60(DI), Z10, Z23
+	VPDPBUSD.BCST 92(DI), Z10, Z24
+	VPDPBUSD.BCST 124(DI), Z10, Z25
+	VPDPBUSD.BCST 156(DI), Z10, Z26
+	VPDPBUSD.BCST 188(DI), Z10, Z27
+	VPDPBUSD.BCST 220(DI), Z10, Z28
+	VPDPBUSD.BCST 252(DI), Z10, Z29
+	VPMOVSXBD (R8), Z8
+	VCVTDQ2PS Z8, Z8
+	VMULPS Z30, Z8, Z8
+	VCVTDQ2PS Z14, Z14
+	VMULPS.BCST (R9), Z8, Z9
+	VFMADD231PS Z9, Z14, Z0
+	VCVTDQ2PS Z15, Z15
+	VMULPS.BCST 4(R9), Z8, Z9
+	VFMADD231PS Z9, Z15, Z1
+	VCVTDQ2PS Z16, Z16
+	VMULPS.BCST 8(R9), Z8, Z9
+	VFMADD231PS Z9, Z16, Z2
+	VCVTDQ2PS Z17, Z17
+	VMULPS.BCST 12(R9), Z8, Z9
+	VFMADD231PS Z9, Z17, Z3
+	VCVTDQ2PS Z18, Z18
+	VMULPS.BCST 16(R9), Z8, Z9
+	VFMADD231PS Z9, Z18, Z4
+	VCVTDQ2PS Z19, Z19
+	VMULPS.BCST 20(R9), Z8, Z9
+	VFMADD231PS Z9, Z19, Z5
+	VCVTDQ2PS Z20, Z20
+	VMULPS.BCST 24(R9), Z8, Z9
+	VFMADD231PS Z9, Z20, Z6
+	VCVTDQ2PS Z21, Z21
+	VMULPS.BCST 28(R9), Z8, Z9
+	VFMADD231PS Z9, Z21, Z7
+	VPMOVSXBD 16(R8), Z8
+	VCVTDQ2PS Z8, Z8
+	VMULPS Z30, Z8, Z8
+	VCVTDQ2PS Z22, Z22
+	VMULPS.BCST (R9), Z8, Z9
+	VFMADD231PS Z9, Z22, Z0
+	VCVTDQ2PS Z23, Z23
+	VMULPS.BCST 4(R9), Z8, Z9
+	VFMADD231PS Z9, Z23, Z1
+	VCVTDQ2PS Z24, Z24
+	VMULPS.BCST 8(R9), Z8, Z9
+	VFMADD231PS Z9, Z24, Z2
+	VCVTDQ2PS Z25, Z25
+	VMULPS.BCST 12(R9), Z8, Z9
+	VFMADD231PS Z9, Z25, Z3
+	VCVTDQ2PS Z26, Z26
+	VMULPS.BCST 16(R9), Z8, Z9
+	VFMADD231PS Z9, Z26, Z4
+	VCVTDQ2PS Z27, Z27
+	VMULPS.BCST 20(R9), Z8, Z9
+	VFMADD231PS Z9, Z27, Z5
+	VCVTDQ2PS Z28, Z28
+	VMULPS.BCST 24(R9), Z8, Z9
+	VFMADD231PS Z9, Z28, Z6
+	VCVTDQ2PS Z29, Z29
+	VMULPS.BCST 28(R9), Z8, Z9
+	VFMADD231PS Z9, Z29, Z7
+	ADDQ $384, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $32, R8
+	ADDQ R11, CX
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), R13
+	SHLQ $2, R13
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store1
+	VADDPS (DX), Z1, Z1
+store1:
+	VMOVUPS Z1, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store2
+	VADDPS (DX), Z2, Z2
+store2:
+	VMOVUPS Z2, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store3
+	VADDPS (DX), Z3, Z3
+store3:
+	VMOVUPS Z3, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store4
+	VADDPS (DX), Z4, Z4
+store4:
+	VMOVUPS Z4, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store5
+	VADDPS (DX), Z5, Z5
+store5:
+	VMOVUPS Z5, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store6
+	VADDPS (DX), Z6, Z6
+store6:
+	VMOVUPS Z6, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store7
+	VADDPS (DX), Z7, Z7
+store7:
+	VMOVUPS Z7, (DX)
+	ADDQ R13, DX
+	MOVQ c+0(FP), BX
+	DECQ intTile_left(BX)
+	JNZ tile
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	MOVQ intTile_stepSuper(BX), R13
+	ADDQ AX, intTile_fine(BX)
+	ADDQ R13, intTile_super(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
+	VZEROUPPER
+	RET
+
+// func mul6ShortSuperAVX512T4(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul6ShortSuperAVX512T4(SB), NOSPLIT, $0-8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z7
+	MOVL $0x30303030, CX
+	VPBROADCASTD CX, Z8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_half(BX), CX
+	SHLQ $2, R11
+	MOVQ R13, R14
+	XORQ R15, R15
+	XORQ R14, R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R15*1), Z18
+	PREFETCHT0 512(R14)(R15*1)
+	ADDQ $32, R15
+	MOVQ $7, R14
+sameSuper:
+	VPBROADCASTD (R10), Z14
+	VPSRAD $2, Z14, Z14
+	VPBROADCASTD (CX), Z10
+	VPSRAD $2, Z10, Z10
+	VPSUBD Z10, Z14, Z14
+	VPBROADCASTD 4(R10), Z15
+	VPSRAD $2, Z15, Z15
+	VPBROADCASTD 4(CX), Z11
+	VPSRAD $2, Z11, Z11
+	VPSUBD Z11, Z15, Z15
+	VPBROADCASTD 8(R10), Z16
+	VPSRAD $2, Z16, Z16
+	VPBROADCASTD 8(CX), Z12
+	VPSRAD $2, Z12, Z12
+	VPSUBD Z12, Z16, Z16
+	VPBROADCASTD 12(R10), Z17
+	VPSRAD $2, Z17, Z17
+	VPBROADCASTD 12(CX), Z13
+	VPSRAD $2, Z13, Z13
+	VPSUBD Z13, Z17, Z17
+	VMOVDQU32 (SI), Z4
+	VPSRLW $4, Z4, Z6
+	VPANDD Z7, Z4, Z4
+	VPANDD Z7, Z6, Z6
+	VMOVDQU32 256(SI), Z5
+	VPSLLW $4, Z5, Z5
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
+	VMOVDQU32 256(SI), Z5
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
+	VPDPBUSD.BCST (DI), Z4, Z10
+	VPDPBUSD.BCST 32(DI), Z4, Z11
+	VPDPBUSD.BCST 64(DI), Z4, Z12
+	VPDPBUSD.BCST 96(DI), Z4, Z13
+	VPDPBUSD.BCST 16(DI), Z6, Z14
+	VPDPBUSD.BCST 48(DI), Z6, Z15
+	VPDPBUSD.BCST 80(DI), Z6, Z16
+	VPDPBUSD.BCST 112(DI), Z6, Z17
+	VMOVDQU32 64(SI), Z4
+	VPSRLW $4, Z4, Z6
+	VPANDD Z7, Z4, Z4
+	VPANDD Z7, Z6, Z6
+	VMOVDQU32 320(SI), Z5
+	VPSLLW $4, Z5, Z5
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
+	VMOVDQU32 320(SI), Z5
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
+	VPDPBUSD.BCST 4(DI), Z4, Z10
+	VPDPBUSD.BCST 36(DI), Z4, Z11
+	VPDPBUSD.BCST 68(DI), Z4, Z12
+	VPDPBUSD.BCST 100(DI), Z4, Z13
+	VPDPBUSD.BCST 20(DI), Z6, Z14
+	VPDPBUSD.BCST 52(DI), Z6, Z15
+	VPDPBUSD.BCST 84(DI), Z6, Z16
+	VPDPBUSD.BCST 116(DI), Z6, Z17
+	VMOVDQU32 128(SI), Z4
+	VPSRLW $4, Z4, Z6
+	VPANDD Z7, Z4, Z4
+	VPANDD Z7, Z6, Z6
+	VMOVDQU32 256(SI), Z5
+	VPSLLW $2, Z5, Z5
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
+	VMOVDQU32 256(SI), Z5
+	VPSRLW $2, Z5, Z5
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
+	VPDPBUSD.BCST 8(DI), Z4, Z10
+	VPDPBUSD.BCST 40(DI), Z4, Z11
+	VPDPBUSD.BCST 72(DI), Z4, Z12
+	VPDPBUSD.BCST 104(DI), Z4, Z13
+	VPDPBUSD.BCST 24(DI), Z6, Z14
+	VPDPBUSD.BCST 56(DI), Z6, Z15
+	VPDPBUSD.BCST 88(DI), Z6, Z16
+	VPDPBUSD.BCST 120(DI), Z6, Z17
+	VMOVDQU32 192(SI), Z4
+	VPSRLW $4, Z4, Z6
+	VPANDD Z7, Z4, Z4
+	VPANDD Z7, Z6, Z6
+	VMOVDQU32 320(SI), Z5
+	VPSLLW $2, Z5, Z5
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
+	VMOVDQU32 320(SI), Z5
+	VPSRLW $2, Z5, Z5
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
+	VPDPBUSD.BCST 12(DI), Z4, Z10
+	VPDPBUSD.BCST 44(DI), Z4, Z11
+	VPDPBUSD.BCST 76(DI), Z4, Z12
+	VPDPBUSD.BCST 108(DI), Z4, Z13
+	VPDPBUSD.BCST 28(DI), Z6, Z14
+	VPDPBUSD.BCST 60(DI), Z6, Z15
+	VPDPBUSD.BCST 92(DI), Z6, Z16
+	VPDPBUSD.BCST 124(DI), Z6, Z17
+	VPMOVSXBD (R8), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z18, Z4, Z4
+	VCVTDQ2PS Z10, Z10
+	VMULPS.BCST (R9), Z4, Z5
+	VFMADD231PS Z5, Z10, Z0
+	VCVTDQ2PS Z11, Z11
+	VMULPS.BCST 4(R9), Z4, Z5
+	VFMADD231PS Z5, Z11, Z1
+	VCVTDQ2PS Z12, Z12
+	VMULPS.BCST 8(R9), Z4, Z5
+	VFMADD231PS Z5, Z12, Z2
+	VCVTDQ2PS Z13, Z13
+	VMULPS.BCST 12(R9), Z4, Z5
+	VFMADD231PS Z5, Z13, Z3
+	VPMOVSXBD 16(R8), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z18, Z4, Z4
+	VCVTDQ2PS Z14, Z14
+	VMULPS.BCST (R9), Z4, Z5
+	VFMADD231PS Z5, Z14, Z0
+	VCVTDQ2PS Z15, Z15
+	VMULPS.BCST 4(R9), Z4, Z5
+	VFMADD231PS Z5, Z15, Z1
+	VCVTDQ2PS Z16, Z16
+	VMULPS.BCST 8(R9), Z4, Z5
+	VFMADD231PS Z5, Z16, Z2
+	VCVTDQ2PS Z17, Z17
+	VMULPS.BCST 12(R9), Z4, Z5
+	VFMADD231PS Z5, Z17, Z3
+	ADDQ $384, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $32, R8
+	ADDQ R11, CX
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), R13
+	SHLQ $2, R13
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store1
+	VADDPS (DX), Z1, Z1
+store1:
+	VMOVUPS Z1, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store2
+	VADDPS (DX), Z2, Z2
+store2:
+	VMOVUPS Z2, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store3
+	VADDPS (DX), Z3, Z3
+store3:
+	VMOVUPS Z3, (DX)
+	VZEROUPPER
+	RET
+
+// func mul6ShortSuperAVX512T2(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul6ShortSuperAVX512T2(SB), NOSPLIT, $0-8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z5
+	MOVL $0x30303030, CX
+	VPBROADCASTD CX, Z6
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_half(BX), CX
+	SHLQ $2, R11
+	MOVQ R13, R14
+	XORQ R15, R15
+	XORQ R14, R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R15*1), Z12
+	PREFETCHT0 512(R14)(R15*1)
+	ADDQ $32, R15
+	MOVQ $7, R14
+sameSuper:
+	VPBROADCASTD (R10), Z10
+	VPSRAD $2, Z10, Z10
+	VPBROADCASTD (CX), Z8
+	VPSRAD $2, Z8, Z8
+	VPSUBD Z8, Z10, Z10
+	VPBROADCASTD 4(R10), Z11
+	VPSRAD $2, Z11, Z11
+	VPBROADCASTD 4(CX), Z9
+	VPSRAD $2, Z9, Z9
+	VPSUBD Z9, Z11, Z11
+	VMOVDQU32 (SI), Z2
+	VPSRLW $4, Z2, Z4
+	VPANDD Z5, Z2, Z2
+	VPANDD Z5, Z4, Z4
+	VMOVDQU32 256(SI), Z3
+	VPSLLW $4, Z3, Z3
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
+	VMOVDQU32 256(SI), Z3
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
+	VPDPBUSD.BCST (DI), Z2, Z8
+	VPDPBUSD.BCST 32(DI), Z2, Z9
+	VPDPBUSD.BCST 16(DI), Z4, Z10
+	VPDPBUSD.BCST 48(DI), Z4, Z11
+	VMOVDQU32 64(SI), Z2
+	VPSRLW $4, Z2, Z4
+	VPANDD Z5, Z2, Z2
+	VPANDD Z5, Z4, Z4
+	VMOVDQU32 320(SI), Z3
+	VPSLLW $4, Z3, Z3
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
+	VMOVDQU32 320(SI), Z3
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
+	VPDPBUSD.BCST 4(DI), Z2, Z8
+	VPDPBUSD.BCST 36(DI), Z2, Z9
+	VPDPBUSD.BCST 20(DI), Z4, Z10
+	VPDPBUSD.BCST 52(DI), Z4, Z11
+	VMOVDQU32 128(SI), Z2
+	VPSRLW $4, Z2, Z4
+	VPANDD Z5, Z2, Z2
+	VPANDD Z5, Z4, Z4
+	VMOVDQU32 256(SI), Z3
+	VPSLLW $2, Z3, Z3
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
+	VMOVDQU32 256(SI), Z3
+	VPSRLW $2, Z3, Z3
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
+	VPDPBUSD.BCST 8(DI), Z2, Z8
+	VPDPBUSD.BCST 40(DI), Z2, Z9
+	VPDPBUSD.BCST 24(DI), Z4, Z10
+	VPDPBUSD.BCST 56(DI), Z4, Z11
+	VMOVDQU32 192(SI), Z2
+	VPSRLW $4, Z2, Z4
+	VPANDD Z5, Z2, Z2
+	VPANDD Z5, Z4, Z4
+	VMOVDQU32 320(SI), Z3
+	VPSLLW $2, Z3, Z3
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
+	VMOVDQU32 320(SI), Z3
+	VPSRLW $2, Z3, Z3
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
+	VPDPBUSD.BCST 12(DI), Z2, Z8
+	VPDPBUSD.BCST 44(DI), Z2, Z9
+	VPDPBUSD.BCST 28(DI), Z4, Z10
+	VPDPBUSD.BCST 60(DI), Z4, Z11
+	VPMOVSXBD (R8), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS Z12, Z2, Z2
+	VCVTDQ2PS Z8, Z8
+	VMULPS.BCST (R9), Z2, Z3
+	VFMADD231PS Z3, Z8, Z0
+	VCVTDQ2PS Z9, Z9
+	VMULPS.BCST 4(R9), Z2, Z3
+	VFMADD231PS Z3, Z9, Z1
+	VPMOVSXBD 16(R8), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS Z12, Z2, Z2
+	VCVTDQ2PS Z10, Z10
+	VMULPS.BCST (R9), Z2, Z3
+	VFMADD231PS Z3, Z10, Z0
+	VCVTDQ2PS Z11, Z11
+	VMULPS.BCST 4(R9), Z2, Z3
+	VFMADD231PS Z3, Z11, Z1
+	ADDQ $384, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $32, R8
+	ADDQ R11, CX
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), R13
+	SHLQ $2, R13
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store1
+	VADDPS (DX), Z1, Z1
+store1:
+	VMOVUPS Z1, (DX)
+	VZEROUPPER
+	RET
+
+// func mul6ShortSuperAVX512T1(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul6ShortSuperAVX512T1(SB), NOSPLIT, $0-8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z4
+	MOVL $0x30303030, CX
+	VPBROADCASTD CX, Z5
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_half(BX), CX
+	SHLQ $2, R11
+	MOVQ R13, R14
+	XORQ R15, R15
+	XORQ R14, R14
+	VPXORD Z0, Z0, Z0
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R15*1), Z9
+	PREFETCHT0 512(R14)(R15*1)
+	ADDQ $32, R15
+	MOVQ $7, R14
+sameSuper:
+	VPBROADCASTD (R10), Z8
+	VPSRAD $2, Z8, Z8
+	VPBROADCASTD (CX), Z7
+	VPSRAD $2, Z7, Z7
+	VPSUBD Z7, Z8, Z8
+	VMOVDQU32 (SI), Z1
+	VPSRLW $4, Z1, Z3
+	VPANDD Z4, Z1, Z1
+	VPANDD Z4, Z3, Z3
+	VMOVDQU32 256(SI), Z2
+	VPSLLW $4, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
+	VMOVDQU32 256(SI), Z2
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
+	VPDPBUSD.BCST (DI), Z1, Z7
+	VPDPBUSD.BCST 16(DI), Z3, Z8
+	VMOVDQU32 64(SI), Z1
+	VPSRLW $4, Z1, Z3
+	VPANDD Z4, Z1, Z1
+	VPANDD Z4, Z3, Z3
+	VMOVDQU32 320(SI), Z2
+	VPSLLW $4, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
+	VMOVDQU32 320(SI), Z2
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
+	VPDPBUSD.BCST 4(DI), Z1, Z7
+	VPDPBUSD.BCST 20(DI), Z3, Z8
+	VMOVDQU32 128(SI), Z1
+	VPSRLW $4, Z1, Z3
+	VPANDD Z4, Z1, Z1
+	VPANDD Z4, Z3, Z3
+	VMOVDQU32 256(SI), Z2
+	VPSLLW $2, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
+	VMOVDQU32 256(SI), Z2
+	VPSRLW $2, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
+	VPDPBUSD.BCST 8(DI), Z1, Z7
+	VPDPBUSD.BCST 24(DI), Z3, Z8
+	VMOVDQU32 192(SI), Z1
+	VPSRLW $4, Z1, Z3
+	VPANDD Z4, Z1, Z1
+	VPANDD Z4, Z3, Z3
+	VMOVDQU32 320(SI), Z2
+	VPSLLW $2, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
+	VMOVDQU32 320(SI), Z2
+	VPSRLW $2, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
+	VPDPBUSD.BCST 12(DI), Z1, Z7
+	VPDPBUSD.BCST 28(DI), Z3, Z8
+	VPMOVSXBD (R8), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS Z9, Z1, Z1
+	VCVTDQ2PS Z7, Z7
+	VMULPS.BCST (R9), Z1, Z2
+	VFMADD231PS Z2, Z7, Z0
+	VPMOVSXBD 16(R8), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS Z9, Z1, Z1
+	VCVTDQ2PS Z8, Z8
+	VMULPS.BCST (R9), Z1, Z2
+	VFMADD231PS Z2, Z8, Z0
+	ADDQ $384, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $32, R8
+	ADDQ R11, CX
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_y(BX), DX
+	SHLQ $2, R13
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	VZEROUPPER
+	RET
+
+// func mul6ShortSuperAVX512T1P4(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul6ShortSuperAVX512T1P4(SB), NOSPLIT, $0-8
+panel:
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z13
+	MOVL $0x30303030, CX
+	VPBROADCASTD CX, Z14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_half(BX), CX
+	SHLQ $2, R11
+	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_apartScales(BX), DX
+	MOVQ intTile_apart(BX), BX
+	XORQ R15, R15
+	XORQ R14, R14
+	LEAQ (BX)(BX*2), R12
+	LEAQ (DX)(DX*2), R13
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R15*1), Z24
+	PREFETCHT0 512(R14)(R15*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R15*1), Z25
+	PREFETCHT0 512(R14)(R15*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R15*1), Z26
+	PREFETCHT0 512(R14)(R15*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R15*1), Z27
+	PREFETCHT0 512(R14)(R15*1)
+	ADDQ $32, R15
+	MOVQ $7, R14
+	MOVQ intTile_apart(BX), BX
+sameSuper:
+	VPBROADCASTD (R10), Z20
+	VPSRAD $2, Z20, Z20
+	VPBROADCASTD (CX), Z16
+	VPSRAD $2, Z16, Z16
+	VPSUBD Z16, Z20, Z20
+	VMOVDQA32 Z16, Z17
+	VMOVDQA32 Z16, Z18
+	VMOVDQA32 Z16, Z19
+	VMOVDQA32 Z20, Z21
+	VMOVDQA32 Z20, Z22
+	VMOVDQA32 Z20, Z23
+	VMOVDQU32 (SI), Z4
+	VPSRLW $4, Z4, Z9
+	VPANDD Z13, Z4, Z4
+	VPANDD Z13, Z9, Z9
+	VMOVDQU32 256(SI), Z8
+	VPSLLW $4, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
+	VMOVDQU32 256(SI), Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
+	VMOVDQU32 (SI)(BX*1), Z5
+	VPSRLW $4, Z5, Z10
+	VPANDD Z13, Z5, Z5
+	VPANDD Z13, Z10, Z10
+	VMOVDQU32 256(SI)(BX*1), Z8
+	VPSLLW $4, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
+	VMOVDQU32 256(SI)(BX*1), Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
+	VMOVDQU32 (SI)(BX*2), Z6
+	VPSRLW $4, Z6, Z11
+	VPANDD Z13, Z6, Z6
+	VPANDD Z13, Z11, Z11
+	VMOVDQU32 256(SI)(BX*2), Z8
+	VPSLLW $4, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
+	VMOVDQU32 256(SI)(BX*2), Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
+	VMOVDQU32 (SI)(R12*1), Z7
+	VPSRLW $4, Z7, Z12
+	VPANDD Z13, Z7, Z7
+	VPANDD Z13, Z12, Z12
+	VMOVDQU32 256(SI)(R12*1), Z8
+	VPSLLW $4, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
+	VMOVDQU32 256(SI)(R12*1), Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 16(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VMOVDQU32 64(SI), Z4
+	VPSRLW $4, Z4, Z9
+	VPANDD Z13, Z4, Z4
+	VPANDD Z13, Z9, Z9
+	VMOVDQU32 320(SI), Z8
+	VPSLLW $4, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
+	VMOVDQU32 320(SI), Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
+	VMOVDQU32 64(SI)(BX*1), Z5
+	VPSRLW $4, Z5, Z10
+	VPANDD Z13, Z5, Z5
+	VPANDD Z13, Z10, Z10
+	VMOVDQU32 320(SI)(BX*1), Z8
+	VPSLLW $4, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
+	VMOVDQU32 320(SI)(BX*1), Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
+	VMOVDQU32 64(SI)(BX*2), Z6
+	VPSRLW $4, Z6, Z11
+	VPANDD Z13, Z6, Z6
+	VPANDD Z13, Z11, Z11
+	VMOVDQU32 320(SI)(BX*2), Z8
+	VPSLLW $4, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
+	VMOVDQU32 320(SI)(BX*2), Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
+	VMOVDQU32 64(SI)(R12*1), Z7
+	VPSRLW $4, Z7, Z12
+	VPANDD Z13, Z7, Z7
+	VPANDD Z13, Z12, Z12
+	VMOVDQU32 320(SI)(R12*1), Z8
+	VPSLLW $4, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
+	VMOVDQU32 320(SI)(R12*1), Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
+	VPBROADCASTD 4(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 20(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VMOVDQU32 128(SI), Z4
+	VPSRLW $4, Z4, Z9
+	VPANDD Z13, Z4, Z4
+	VPANDD Z13, Z9, Z9
+	VMOVDQU32 256(SI), Z8
+	VPSLLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
+	VMOVDQU32 256(SI), Z8
+	VPSRLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
+	VMOVDQU32 128(SI)(BX*1), Z5
+	VPSRLW $4, Z5, Z10
+	VPANDD Z13, Z5, Z5
+	VPANDD Z13, Z10, Z10
+	VMOVDQU32 256(SI)(BX*1), Z8
+	VPSLLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
+	VMOVDQU32 256(SI)(BX*1), Z8
+	VPSRLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
+	VMOVDQU32 128(SI)(BX*2), Z6
+	VPSRLW $4, Z6, Z11
+	VPANDD Z13, Z6, Z6
+	VPANDD Z13, Z11, Z11
+	VMOVDQU32 256(SI)(BX*2), Z8
+	VPSLLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
+	VMOVDQU32 256(SI)(BX*2), Z8
+	VPSRLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
+	VMOVDQU32 128(SI)(R12*1), Z7
+	VPSRLW $4, Z7, Z12
+	VPANDD Z13, Z7, Z7
+	VPANDD Z13, Z12, Z12
+	VMOVDQU32 256(SI)(R12*1), Z8
+	VPSLLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
+	VMOVDQU32 256(SI)(R12*1), Z8
+	VPSRLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
+	VPBROADCASTD 8(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 24(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VMOVDQU32 192(SI), Z4
+	VPSRLW $4, Z4, Z9
+	VPANDD Z13, Z4, Z4
+	VPANDD Z13, Z9, Z9
+	VMOVDQU32 320(SI), Z8
+	VPSLLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
+	VMOVDQU32 320(SI), Z8
+	VPSRLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
+	VMOVDQU32 192(SI)(BX*1), Z5
+	VPSRLW $4, Z5, Z10
+	VPANDD Z13, Z5, Z5
+	VPANDD Z13, Z10, Z10
+	VMOVDQU32 320(SI)(BX*1), Z8
+	VPSLLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
+	VMOVDQU32 320(SI)(BX*1), Z8
+	VPSRLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
+	VMOVDQU32 192(SI)(BX*2), Z6
+	VPSRLW $4, Z6, Z11
+	VPANDD Z13, Z6, Z6
+	VPANDD Z13, Z11, Z11
+	VMOVDQU32 320(SI)(BX*2), Z8
+	VPSLLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
+	VMOVDQU32 320(SI)(BX*2), Z8
+	VPSRLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
+	VMOVDQU32 192(SI)(R12*1), Z7
+	VPSRLW $4, Z7, Z12
+	VPANDD Z13, Z7, Z7
+	VPANDD Z13, Z12, Z12
+	VMOVDQU32 320(SI)(R12*1), Z8
+	VPSLLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
+	VMOVDQU32 320(SI)(R12*1), Z8
+	VPSRLW $2, Z8, Z8
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
+	VPBROADCASTD 12(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 28(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VPMOVSXBD (R8), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z24, Z4, Z4
+	VCVTDQ2PS Z16, Z16
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z16, Z0
+	VPMOVSXBD (R8)(DX*1), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z25, Z4, Z4
+	VCVTDQ2PS Z17, Z17
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z17, Z1
+	VPMOVSXBD (R8)(DX*2), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z26, Z4, Z4
+	VCVTDQ2PS Z18, Z18
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z18, Z2
+	VPMOVSXBD (R8)(R13*1), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z27, Z4, Z4
+	VCVTDQ2PS Z19, Z19
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z19, Z3
+	VPMOVSXBD 16(R8), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z24, Z4, Z4
+	VCVTDQ2PS Z20, Z20
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z20, Z0
+	VPMOVSXBD 16(R8)(DX*1), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z25, Z4, Z4
+	VCVTDQ2PS Z21, Z21
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z21, Z1
+	VPMOVSXBD 16(R8)(DX*2), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z26, Z4, Z4
+	VCVTDQ2PS Z22, Z22
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z22, Z2
+	VPMOVSXBD 16(R8)(R13*1), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z27, Z4, Z4
+	VCVTDQ2PS Z23, Z23
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z23, Z3
+	ADDQ $384, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $32, R8
+	ADDQ R11, CX
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_apartY(BX), R13
+	SHLQ $2, R13
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store1
+	VADDPS (DX), Z1, Z1
+store1:
+	VMOVUPS Z1, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store2
+	VADDPS (DX), Z2, Z2
+store2:
+	VMOVUPS Z2, (DX)
+	ADDQ R13, DX
+	TESTQ AX, AX
+	JZ store3
+	VADDPS (DX), Z3, Z3
+store3:
+	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	MOVQ intTile_stepSuper(BX), R13
+	ADDQ AX, intTile_fine(BX)
+	ADDQ R13, intTile_super(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET

@@ -11,8 +11,10 @@
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -162,8 +164,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul8AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -267,8 +271,10 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -499,8 +505,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -684,8 +692,10 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6ShortAVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -937,8 +947,8 @@ block:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
 	MOVQ c+0(FP), BX
-	MOVQ intTile_output+output_ld(BX), CX
-	SHLQ $2, CX
+	MOVQ intTile_output+output_ld(BX), R13
+	SHLQ $2, R13
 	TESTQ AX, AX
 	JZ store0
 	VADDPS (DX), Y0, Y0
@@ -946,7 +956,7 @@ block:
 store0:
 	VMOVUPS Y0, (DX)
 	VMOVUPS Y2, 32(DX)
-	ADDQ CX, DX
+	ADDQ R13, DX
 	TESTQ AX, AX
 	JZ store1
 	VADDPS (DX), Y1, Y1
@@ -963,8 +973,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul6ShortAVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1144,7 +1156,7 @@ block:
 	MOVQ intTile_output+output_add(BX), AX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_output+output_y(BX), DX
-	SHLQ $2, CX
+	SHLQ $2, R13
 	TESTQ AX, AX
 	JZ store0
 	VADDPS (DX), Y0, Y0

@@ -101,7 +101,7 @@ func TestIntExtremes(t *testing.T) {
 				lo, hi := -1<<(bits-1), 1<<(bits-1)-1
 				for _, w := range []int{lo, hi} {
 					for _, sign := range []float32{1, -1} {
-						c := intCase{bits, panelRows, cols, group, make([]int8, panelRows*cols), make([]uint16, panelRows*cols/group), nil}
+						c := intCase{nil, bits, panelRows, cols, group, make([]int8, panelRows*cols), make([]uint16, panelRows*cols/group), nil}
 						for i := range c.q {
 							c.q[i] = int8(w)
 						}

@@ -308,6 +308,36 @@ func mul2AVX512T1(c *intTile)
 func mul2AVX512T1P4(c *intTile)
 
 //go:noescape
+func mul6ShortSuperAVX512T8(c *intTile)
+
+//go:noescape
+func mul6ShortSuperAVX512T4(c *intTile)
+
+//go:noescape
+func mul6ShortSuperAVX512T2(c *intTile)
+
+//go:noescape
+func mul6ShortSuperAVX512T1(c *intTile)
+
+//go:noescape
+func mul6ShortSuperAVX512T1P4(c *intTile)
+
+//go:noescape
+func mul4SuperAVX512T8(c *intTile)
+
+//go:noescape
+func mul4SuperAVX512T4(c *intTile)
+
+//go:noescape
+func mul4SuperAVX512T2(c *intTile)
+
+//go:noescape
+func mul4SuperAVX512T1(c *intTile)
+
+//go:noescape
+func mul4SuperAVX512T1P4(c *intTile)
+
+//go:noescape
 func wide8AVX512T8(c *wideTile)
 
 //go:noescape

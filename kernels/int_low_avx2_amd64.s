@@ -11,8 +11,10 @@
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -313,8 +315,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -525,9 +529,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVX2T1P2(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -917,6 +924,16 @@ store0:
 store1:
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, 32(DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -926,8 +943,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1155,8 +1174,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1311,9 +1332,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVX2T1P2(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1571,6 +1595,20 @@ store0:
 store1:
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, 32(DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -1580,8 +1618,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1886,8 +1926,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2119,9 +2161,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVX2T1P2(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -2530,6 +2575,20 @@ store0:
 store1:
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, 32(DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -2539,8 +2598,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2780,8 +2841,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2948,9 +3011,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVX2T1P2(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -3214,5 +3280,19 @@ store0:
 store1:
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, 32(DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET

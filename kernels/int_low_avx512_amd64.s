@@ -11,8 +11,10 @@
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -42,7 +44,7 @@ panel:
 	CMPQ intTile_panels(BX), $1
 	JEQ tile
 	MOVQ intTile_w(BX), R12
-	ADDQ intTile_apart(BX), R12
+	ADDQ intTile_step(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -85,11 +87,9 @@ block:
 	VPANDD Z11, Z10, Z10
 	VMOVDQU32 256(SI), Z9
 	VPSLLW $4, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
 	VMOVDQU32 256(SI), Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z10, Z10
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
 	VPDPBUSD.BCST (DI), Z8, Z14
 	VPDPBUSD.BCST 32(DI), Z8, Z15
 	VPDPBUSD.BCST 64(DI), Z8, Z16
@@ -112,12 +112,10 @@ block:
 	VPANDD Z11, Z10, Z10
 	VMOVDQU32 256(SI), Z9
 	VPSLLW $3, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
 	VMOVDQU32 256(SI), Z9
 	VPSRLW $1, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z10, Z10
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
 	VPDPBUSD.BCST 4(DI), Z8, Z14
 	VPDPBUSD.BCST 36(DI), Z8, Z15
 	VPDPBUSD.BCST 68(DI), Z8, Z16
@@ -140,12 +138,10 @@ block:
 	VPANDD Z11, Z10, Z10
 	VMOVDQU32 256(SI), Z9
 	VPSLLW $2, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
 	VMOVDQU32 256(SI), Z9
 	VPSRLW $2, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z10, Z10
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
 	VPDPBUSD.BCST 8(DI), Z8, Z14
 	VPDPBUSD.BCST 40(DI), Z8, Z15
 	VPDPBUSD.BCST 72(DI), Z8, Z16
@@ -168,12 +164,10 @@ block:
 	VPANDD Z11, Z10, Z10
 	VMOVDQU32 256(SI), Z9
 	VPSLLW $1, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z12, Z9, Z8
 	VMOVDQU32 256(SI), Z9
 	VPSRLW $3, Z9, Z9
-	VPANDD Z12, Z9, Z9
-	VPORD Z9, Z10, Z10
+	VPTERNLOGD $0xF8, Z12, Z9, Z10
 	VPDPBUSD.BCST 12(DI), Z8, Z14
 	VPDPBUSD.BCST 44(DI), Z8, Z15
 	VPDPBUSD.BCST 76(DI), Z8, Z16
@@ -284,9 +278,9 @@ store7:
 	JNZ tile
 	DECQ intTile_panels(BX)
 	JZ done
-	MOVQ intTile_apart(BX), AX
+	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
-	MOVQ intTile_apartScales(BX), AX
+	MOVQ intTile_stepScales(BX), AX
 	ADDQ AX, intTile_scales(BX)
 	ADDQ $64, intTile_output+output_y(BX)
 	JMP panel
@@ -300,8 +294,10 @@ done:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -338,11 +334,9 @@ block:
 	VPANDD Z7, Z6, Z6
 	VMOVDQU32 256(SI), Z5
 	VPSLLW $4, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
 	VMOVDQU32 256(SI), Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z6, Z6
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
 	VPDPBUSD.BCST (DI), Z4, Z10
 	VPDPBUSD.BCST 32(DI), Z4, Z11
 	VPDPBUSD.BCST 64(DI), Z4, Z12
@@ -357,12 +351,10 @@ block:
 	VPANDD Z7, Z6, Z6
 	VMOVDQU32 256(SI), Z5
 	VPSLLW $3, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
 	VMOVDQU32 256(SI), Z5
 	VPSRLW $1, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z6, Z6
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
 	VPDPBUSD.BCST 4(DI), Z4, Z10
 	VPDPBUSD.BCST 36(DI), Z4, Z11
 	VPDPBUSD.BCST 68(DI), Z4, Z12
@@ -377,12 +369,10 @@ block:
 	VPANDD Z7, Z6, Z6
 	VMOVDQU32 256(SI), Z5
 	VPSLLW $2, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
 	VMOVDQU32 256(SI), Z5
 	VPSRLW $2, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z6, Z6
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
 	VPDPBUSD.BCST 8(DI), Z4, Z10
 	VPDPBUSD.BCST 40(DI), Z4, Z11
 	VPDPBUSD.BCST 72(DI), Z4, Z12
@@ -397,12 +387,10 @@ block:
 	VPANDD Z7, Z6, Z6
 	VMOVDQU32 256(SI), Z5
 	VPSLLW $1, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z8, Z5, Z4
 	VMOVDQU32 256(SI), Z5
 	VPSRLW $3, Z5, Z5
-	VPANDD Z8, Z5, Z5
-	VPORD Z5, Z6, Z6
+	VPTERNLOGD $0xF8, Z8, Z5, Z6
 	VPDPBUSD.BCST 12(DI), Z4, Z10
 	VPDPBUSD.BCST 44(DI), Z4, Z11
 	VPDPBUSD.BCST 76(DI), Z4, Z12
@@ -474,8 +462,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -506,11 +496,9 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 256(SI), Z3
 	VPSLLW $4, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 256(SI), Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST (DI), Z2, Z8
 	VPDPBUSD.BCST 32(DI), Z2, Z9
 	VPDPBUSD.BCST 16(DI), Z4, Z8
@@ -521,12 +509,10 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 256(SI), Z3
 	VPSLLW $3, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 256(SI), Z3
 	VPSRLW $1, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 4(DI), Z2, Z8
 	VPDPBUSD.BCST 36(DI), Z2, Z9
 	VPDPBUSD.BCST 20(DI), Z4, Z8
@@ -537,12 +523,10 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 256(SI), Z3
 	VPSLLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 256(SI), Z3
 	VPSRLW $2, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 8(DI), Z2, Z8
 	VPDPBUSD.BCST 40(DI), Z2, Z9
 	VPDPBUSD.BCST 24(DI), Z4, Z8
@@ -553,12 +537,10 @@ block:
 	VPANDD Z5, Z4, Z4
 	VMOVDQU32 256(SI), Z3
 	VPSLLW $1, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z6, Z3, Z2
 	VMOVDQU32 256(SI), Z3
 	VPSRLW $3, Z3, Z3
-	VPANDD Z6, Z3, Z3
-	VPORD Z3, Z4, Z4
+	VPTERNLOGD $0xF8, Z6, Z3, Z4
 	VPDPBUSD.BCST 12(DI), Z2, Z8
 	VPDPBUSD.BCST 44(DI), Z2, Z9
 	VPDPBUSD.BCST 28(DI), Z4, Z8
@@ -608,8 +590,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -637,11 +621,9 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 256(SI), Z2
 	VPSLLW $4, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 256(SI), Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST (DI), Z1, Z7
 	VPDPBUSD.BCST 16(DI), Z3, Z7
 	VMOVDQU32 64(SI), Z1
@@ -650,12 +632,10 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 256(SI), Z2
 	VPSLLW $3, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 256(SI), Z2
 	VPSRLW $1, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 4(DI), Z1, Z7
 	VPDPBUSD.BCST 20(DI), Z3, Z7
 	VMOVDQU32 128(SI), Z1
@@ -664,12 +644,10 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 256(SI), Z2
 	VPSLLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 256(SI), Z2
 	VPSRLW $2, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 8(DI), Z1, Z7
 	VPDPBUSD.BCST 24(DI), Z3, Z7
 	VMOVDQU32 192(SI), Z1
@@ -678,12 +656,10 @@ block:
 	VPANDD Z4, Z3, Z3
 	VMOVDQU32 256(SI), Z2
 	VPSLLW $1, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z5, Z2, Z1
 	VMOVDQU32 256(SI), Z2
 	VPSRLW $3, Z2, Z2
-	VPANDD Z5, Z2, Z2
-	VPORD Z2, Z3, Z3
+	VPTERNLOGD $0xF8, Z5, Z2, Z3
 	VPDPBUSD.BCST 12(DI), Z1, Z7
 	VPDPBUSD.BCST 28(DI), Z3, Z7
 	VCVTPH2PS (R8), Z1
@@ -720,9 +696,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVX512T1P4(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -760,44 +739,36 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 256(SI), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 256(SI), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 (SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 256(SI)(BX*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 (SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 256(SI)(BX*2), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 (SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSLLW $4, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 256(SI)(R12*1), Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD (DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -814,48 +785,40 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 256(SI), Z8
 	VPSLLW $3, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 256(SI), Z8
 	VPSRLW $1, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 64(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSLLW $3, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSRLW $1, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 64(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSLLW $3, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSRLW $1, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 64(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSLLW $3, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSRLW $1, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 4(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -872,48 +835,40 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 256(SI), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 256(SI), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 128(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 128(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 128(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 8(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -930,48 +885,40 @@ block:
 	VPANDD Z13, Z9, Z9
 	VMOVDQU32 256(SI), Z8
 	VPSLLW $1, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z14, Z8, Z4
 	VMOVDQU32 256(SI), Z8
 	VPSRLW $3, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z9, Z9
+	VPTERNLOGD $0xF8, Z14, Z8, Z9
 	VMOVDQU32 192(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z10
 	VPANDD Z13, Z5, Z5
 	VPANDD Z13, Z10, Z10
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSLLW $1, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z14, Z8, Z5
 	VMOVDQU32 256(SI)(BX*1), Z8
 	VPSRLW $3, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z10, Z10
+	VPTERNLOGD $0xF8, Z14, Z8, Z10
 	VMOVDQU32 192(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z11
 	VPANDD Z13, Z6, Z6
 	VPANDD Z13, Z11, Z11
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSLLW $1, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z14, Z8, Z6
 	VMOVDQU32 256(SI)(BX*2), Z8
 	VPSRLW $3, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z11, Z11
+	VPTERNLOGD $0xF8, Z14, Z8, Z11
 	VMOVDQU32 192(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z12
 	VPANDD Z13, Z7, Z7
 	VPANDD Z13, Z12, Z12
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSLLW $1, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z14, Z8, Z7
 	VMOVDQU32 256(SI)(R12*1), Z8
 	VPSRLW $3, Z8, Z8
-	VPANDD Z14, Z8, Z8
-	VPORD Z8, Z12, Z12
+	VPTERNLOGD $0xF8, Z14, Z8, Z12
 	VPBROADCASTD 12(DI), Z15
 	VPDPBUSD Z15, Z4, Z16
 	VPDPBUSD Z15, Z5, Z17
@@ -1039,6 +986,16 @@ store2:
 	VADDPS (DX), Z3, Z3
 store3:
 	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -1048,8 +1005,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1077,7 +1036,7 @@ panel:
 	CMPQ intTile_panels(BX), $1
 	JEQ tile
 	MOVQ intTile_w(BX), R12
-	ADDQ intTile_apart(BX), R12
+	ADDQ intTile_step(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1305,9 +1264,9 @@ store7:
 	JNZ tile
 	DECQ intTile_panels(BX)
 	JZ done
-	MOVQ intTile_apart(BX), AX
+	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
-	MOVQ intTile_apartScales(BX), AX
+	MOVQ intTile_stepScales(BX), AX
 	ADDQ AX, intTile_scales(BX)
 	CMPQ intTile_mins(BX), $0
 	JEQ noMins
@@ -1325,8 +1284,10 @@ done:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1480,8 +1441,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1593,8 +1556,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1608,6 +1573,8 @@ TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x0f0f0f0f, CX
 	VPBROADCASTD CX, Z4
+	MOVL $0xf0f0f0f0, CX
+	VPBROADCASTD CX, Z5
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -1615,36 +1582,31 @@ TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
 	SUBQ intTile_actView+actView_xs(BX), CX
 	VPXORD Z0, Z0, Z0
 block:
-	VPBROADCASTD (R10), Z6
-	VPSRAD $4, Z6, Z6
-	VMOVDQU32 (SI), Z1
-	VPSRLW $4, Z1, Z3
-	VPANDD Z4, Z1, Z1
-	VPANDD Z4, Z3, Z3
-	VPDPBUSD.BCST (DI), Z1, Z6
-	VPDPBUSD.BCST 16(DI), Z3, Z6
-	VMOVDQU32 64(SI), Z1
-	VPSRLW $4, Z1, Z3
-	VPANDD Z4, Z1, Z1
-	VPANDD Z4, Z3, Z3
-	VPDPBUSD.BCST 4(DI), Z1, Z6
-	VPDPBUSD.BCST 20(DI), Z3, Z6
-	VMOVDQU32 128(SI), Z1
-	VPSRLW $4, Z1, Z3
-	VPANDD Z4, Z1, Z1
-	VPANDD Z4, Z3, Z3
-	VPDPBUSD.BCST 8(DI), Z1, Z6
-	VPDPBUSD.BCST 24(DI), Z3, Z6
-	VMOVDQU32 192(SI), Z1
-	VPSRLW $4, Z1, Z3
-	VPANDD Z4, Z1, Z1
-	VPANDD Z4, Z3, Z3
-	VPDPBUSD.BCST 12(DI), Z1, Z6
-	VPDPBUSD.BCST 28(DI), Z3, Z6
+	VPBROADCASTD (R10), Z7
+	VPSRAD $4, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPANDD (SI), Z4, Z1
+	VPANDD (SI), Z5, Z3
+	VPDPBUSD.BCST (DI), Z1, Z7
+	VPDPBUSD.BCST 16(DI), Z3, Z8
+	VPANDD 64(SI), Z4, Z1
+	VPANDD 64(SI), Z5, Z3
+	VPDPBUSD.BCST 4(DI), Z1, Z7
+	VPDPBUSD.BCST 20(DI), Z3, Z8
+	VPANDD 128(SI), Z4, Z1
+	VPANDD 128(SI), Z5, Z3
+	VPDPBUSD.BCST 8(DI), Z1, Z7
+	VPDPBUSD.BCST 24(DI), Z3, Z8
+	VPANDD 192(SI), Z4, Z1
+	VPANDD 192(SI), Z5, Z3
+	VPDPBUSD.BCST 12(DI), Z1, Z7
+	VPDPBUSD.BCST 28(DI), Z3, Z8
+	VPSRAD $4, Z8, Z8
+	VPADDD Z8, Z7, Z7
 	VCVTPH2PS (R8), Z1
-	VCVTDQ2PS Z6, Z6
+	VCVTDQ2PS Z7, Z7
 	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z6, Z0
+	VFMADD231PS Z2, Z7, Z0
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z1
@@ -1683,9 +1645,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVX512T1P4(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1698,6 +1663,8 @@ TEXT ·mul4AVX512T1P4(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x0f0f0f0f, CX
 	VPBROADCASTD CX, Z13
+	MOVL $0xf0f0f0f0, CX
+	VPBROADCASTD CX, Z14
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -1710,138 +1677,118 @@ TEXT ·mul4AVX512T1P4(SB), NOSPLIT, $0-8
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 block:
-	VPBROADCASTD (R10), Z15
-	VPSRAD $4, Z15, Z15
-	VMOVDQA32 Z15, Z16
-	VMOVDQA32 Z15, Z17
-	VMOVDQA32 Z15, Z18
-	VMOVDQU32 (SI), Z4
-	VPSRLW $4, Z4, Z9
-	VPANDD Z13, Z4, Z4
-	VPANDD Z13, Z9, Z9
-	VMOVDQU32 (SI)(BX*1), Z5
-	VPSRLW $4, Z5, Z10
-	VPANDD Z13, Z5, Z5
-	VPANDD Z13, Z10, Z10
-	VMOVDQU32 (SI)(BX*2), Z6
-	VPSRLW $4, Z6, Z11
-	VPANDD Z13, Z6, Z6
-	VPANDD Z13, Z11, Z11
-	VMOVDQU32 (SI)(R12*1), Z7
-	VPSRLW $4, Z7, Z12
-	VPANDD Z13, Z7, Z7
-	VPANDD Z13, Z12, Z12
-	VPBROADCASTD (DI), Z14
-	VPDPBUSD Z14, Z4, Z15
-	VPDPBUSD Z14, Z5, Z16
-	VPDPBUSD Z14, Z6, Z17
-	VPDPBUSD Z14, Z7, Z18
-	VPBROADCASTD 16(DI), Z14
-	VPDPBUSD Z14, Z9, Z15
-	VPDPBUSD Z14, Z10, Z16
-	VPDPBUSD Z14, Z11, Z17
-	VPDPBUSD Z14, Z12, Z18
-	VMOVDQU32 64(SI), Z4
-	VPSRLW $4, Z4, Z9
-	VPANDD Z13, Z4, Z4
-	VPANDD Z13, Z9, Z9
-	VMOVDQU32 64(SI)(BX*1), Z5
-	VPSRLW $4, Z5, Z10
-	VPANDD Z13, Z5, Z5
-	VPANDD Z13, Z10, Z10
-	VMOVDQU32 64(SI)(BX*2), Z6
-	VPSRLW $4, Z6, Z11
-	VPANDD Z13, Z6, Z6
-	VPANDD Z13, Z11, Z11
-	VMOVDQU32 64(SI)(R12*1), Z7
-	VPSRLW $4, Z7, Z12
-	VPANDD Z13, Z7, Z7
-	VPANDD Z13, Z12, Z12
-	VPBROADCASTD 4(DI), Z14
-	VPDPBUSD Z14, Z4, Z15
-	VPDPBUSD Z14, Z5, Z16
-	VPDPBUSD Z14, Z6, Z17
-	VPDPBUSD Z14, Z7, Z18
-	VPBROADCASTD 20(DI), Z14
-	VPDPBUSD Z14, Z9, Z15
-	VPDPBUSD Z14, Z10, Z16
-	VPDPBUSD Z14, Z11, Z17
-	VPDPBUSD Z14, Z12, Z18
-	VMOVDQU32 128(SI), Z4
-	VPSRLW $4, Z4, Z9
-	VPANDD Z13, Z4, Z4
-	VPANDD Z13, Z9, Z9
-	VMOVDQU32 128(SI)(BX*1), Z5
-	VPSRLW $4, Z5, Z10
-	VPANDD Z13, Z5, Z5
-	VPANDD Z13, Z10, Z10
-	VMOVDQU32 128(SI)(BX*2), Z6
-	VPSRLW $4, Z6, Z11
-	VPANDD Z13, Z6, Z6
-	VPANDD Z13, Z11, Z11
-	VMOVDQU32 128(SI)(R12*1), Z7
-	VPSRLW $4, Z7, Z12
-	VPANDD Z13, Z7, Z7
-	VPANDD Z13, Z12, Z12
-	VPBROADCASTD 8(DI), Z14
-	VPDPBUSD Z14, Z4, Z15
-	VPDPBUSD Z14, Z5, Z16
-	VPDPBUSD Z14, Z6, Z17
-	VPDPBUSD Z14, Z7, Z18
-	VPBROADCASTD 24(DI), Z14
-	VPDPBUSD Z14, Z9, Z15
-	VPDPBUSD Z14, Z10, Z16
-	VPDPBUSD Z14, Z11, Z17
-	VPDPBUSD Z14, Z12, Z18
-	VMOVDQU32 192(SI), Z4
-	VPSRLW $4, Z4, Z9
-	VPANDD Z13, Z4, Z4
-	VPANDD Z13, Z9, Z9
-	VMOVDQU32 192(SI)(BX*1), Z5
-	VPSRLW $4, Z5, Z10
-	VPANDD Z13, Z5, Z5
-	VPANDD Z13, Z10, Z10
-	VMOVDQU32 192(SI)(BX*2), Z6
-	VPSRLW $4, Z6, Z11
-	VPANDD Z13, Z6, Z6
-	VPANDD Z13, Z11, Z11
-	VMOVDQU32 192(SI)(R12*1), Z7
-	VPSRLW $4, Z7, Z12
-	VPANDD Z13, Z7, Z7
-	VPANDD Z13, Z12, Z12
-	VPBROADCASTD 12(DI), Z14
-	VPDPBUSD Z14, Z4, Z15
-	VPDPBUSD Z14, Z5, Z16
-	VPDPBUSD Z14, Z6, Z17
-	VPDPBUSD Z14, Z7, Z18
-	VPBROADCASTD 28(DI), Z14
-	VPDPBUSD Z14, Z9, Z15
-	VPDPBUSD Z14, Z10, Z16
-	VPDPBUSD Z14, Z11, Z17
-	VPDPBUSD Z14, Z12, Z18
+	VPBROADCASTD (R10), Z16
+	VPSRAD $4, Z16, Z16
+	VPXORD Z20, Z20, Z20
+	VMOVDQA32 Z16, Z17
+	VPXORD Z21, Z21, Z21
+	VMOVDQA32 Z16, Z18
+	VPXORD Z22, Z22, Z22
+	VMOVDQA32 Z16, Z19
+	VPXORD Z23, Z23, Z23
+	VPANDD (SI), Z13, Z4
+	VPANDD (SI), Z14, Z9
+	VPANDD (SI)(BX*1), Z13, Z5
+	VPANDD (SI)(BX*1), Z14, Z10
+	VPANDD (SI)(BX*2), Z13, Z6
+	VPANDD (SI)(BX*2), Z14, Z11
+	VPANDD (SI)(R12*1), Z13, Z7
+	VPANDD (SI)(R12*1), Z14, Z12
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 16(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VPANDD 64(SI), Z13, Z4
+	VPANDD 64(SI), Z14, Z9
+	VPANDD 64(SI)(BX*1), Z13, Z5
+	VPANDD 64(SI)(BX*1), Z14, Z10
+	VPANDD 64(SI)(BX*2), Z13, Z6
+	VPANDD 64(SI)(BX*2), Z14, Z11
+	VPANDD 64(SI)(R12*1), Z13, Z7
+	VPANDD 64(SI)(R12*1), Z14, Z12
+	VPBROADCASTD 4(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 20(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VPANDD 128(SI), Z13, Z4
+	VPANDD 128(SI), Z14, Z9
+	VPANDD 128(SI)(BX*1), Z13, Z5
+	VPANDD 128(SI)(BX*1), Z14, Z10
+	VPANDD 128(SI)(BX*2), Z13, Z6
+	VPANDD 128(SI)(BX*2), Z14, Z11
+	VPANDD 128(SI)(R12*1), Z13, Z7
+	VPANDD 128(SI)(R12*1), Z14, Z12
+	VPBROADCASTD 8(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 24(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VPANDD 192(SI), Z13, Z4
+	VPANDD 192(SI), Z14, Z9
+	VPANDD 192(SI)(BX*1), Z13, Z5
+	VPANDD 192(SI)(BX*1), Z14, Z10
+	VPANDD 192(SI)(BX*2), Z13, Z6
+	VPANDD 192(SI)(BX*2), Z14, Z11
+	VPANDD 192(SI)(R12*1), Z13, Z7
+	VPANDD 192(SI)(R12*1), Z14, Z12
+	VPBROADCASTD 12(DI), Z15
+	VPDPBUSD Z15, Z4, Z16
+	VPDPBUSD Z15, Z5, Z17
+	VPDPBUSD Z15, Z6, Z18
+	VPDPBUSD Z15, Z7, Z19
+	VPBROADCASTD 28(DI), Z15
+	VPDPBUSD Z15, Z9, Z20
+	VPDPBUSD Z15, Z10, Z21
+	VPDPBUSD Z15, Z11, Z22
+	VPDPBUSD Z15, Z12, Z23
+	VPSRAD $4, Z20, Z20
+	VPADDD Z20, Z16, Z16
+	VPSRAD $4, Z21, Z21
+	VPADDD Z21, Z17, Z17
+	VPSRAD $4, Z22, Z22
+	VPADDD Z22, Z18, Z18
+	VPSRAD $4, Z23, Z23
+	VPADDD Z23, Z19, Z19
 	VCVTPH2PS (R8), Z4
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z15, Z0
-	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z16, Z16
 	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z16, Z1
-	VCVTPH2PS (R8)(DX*2), Z4
+	VFMADD231PS Z8, Z16, Z0
+	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z17, Z17
 	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z17, Z2
-	VCVTPH2PS (R8)(CX*1), Z4
+	VFMADD231PS Z8, Z17, Z1
+	VCVTPH2PS (R8)(DX*2), Z4
 	VCVTDQ2PS Z18, Z18
 	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z18, Z3
+	VFMADD231PS Z8, Z18, Z2
+	VCVTPH2PS (R8)(CX*1), Z4
+	VCVTDQ2PS Z19, Z19
+	VMULPS.BCST (R9), Z4, Z8
+	VFMADD231PS Z8, Z19, Z3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Z8
 	VPSRAD $7, Z8, Z8
 	VCVTDQ2PS Z8, Z8
-	VBROADCASTSS (R9), Z14
-	VMULPS Z14, Z8, Z8
+	VBROADCASTSS (R9), Z15
+	VMULPS Z15, Z8, Z8
 	VCVTPH2PS (R15), Z4
 	VFNMADD231PS Z4, Z8, Z0
 	VCVTPH2PS (R15)(DX*1), Z4
@@ -1895,6 +1842,20 @@ store2:
 	VADDPS (DX), Z3, Z3
 store3:
 	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -1904,8 +1865,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1935,7 +1898,7 @@ panel:
 	CMPQ intTile_panels(BX), $1
 	JEQ tile
 	MOVQ intTile_w(BX), R12
-	ADDQ intTile_apart(BX), R12
+	ADDQ intTile_step(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1978,8 +1941,7 @@ block:
 	VPANDD Z10, Z8, Z8
 	VMOVDQU32 128(SI), Z9
 	VPSLLW $2, Z9, Z9
-	VPANDD Z11, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z11, Z9, Z8
 	VPDPBUSD.BCST (DI), Z8, Z13
 	VPDPBUSD.BCST 32(DI), Z8, Z14
 	VPDPBUSD.BCST 64(DI), Z8, Z15
@@ -1992,8 +1954,7 @@ block:
 	VPANDD Z10, Z8, Z8
 	VMOVDQU32 128(SI), Z9
 	VPSLLW $1, Z9, Z9
-	VPANDD Z11, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z11, Z9, Z8
 	VPDPBUSD.BCST 4(DI), Z8, Z13
 	VPDPBUSD.BCST 36(DI), Z8, Z14
 	VPDPBUSD.BCST 68(DI), Z8, Z15
@@ -2006,8 +1967,7 @@ block:
 	VPSRLW $2, Z8, Z8
 	VPANDD Z10, Z8, Z8
 	VMOVDQU32 128(SI), Z9
-	VPANDD Z11, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z11, Z9, Z8
 	VPDPBUSD.BCST 8(DI), Z8, Z13
 	VPDPBUSD.BCST 40(DI), Z8, Z14
 	VPDPBUSD.BCST 72(DI), Z8, Z15
@@ -2021,8 +1981,7 @@ block:
 	VPANDD Z10, Z8, Z8
 	VMOVDQU32 128(SI), Z9
 	VPSRLW $1, Z9, Z9
-	VPANDD Z11, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z11, Z9, Z8
 	VPDPBUSD.BCST 12(DI), Z8, Z13
 	VPDPBUSD.BCST 44(DI), Z8, Z14
 	VPDPBUSD.BCST 76(DI), Z8, Z15
@@ -2036,8 +1995,7 @@ block:
 	VPANDD Z10, Z8, Z8
 	VMOVDQU32 128(SI), Z9
 	VPSRLW $2, Z9, Z9
-	VPANDD Z11, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z11, Z9, Z8
 	VPDPBUSD.BCST 16(DI), Z8, Z13
 	VPDPBUSD.BCST 48(DI), Z8, Z14
 	VPDPBUSD.BCST 80(DI), Z8, Z15
@@ -2051,8 +2009,7 @@ block:
 	VPANDD Z10, Z8, Z8
 	VMOVDQU32 128(SI), Z9
 	VPSRLW $3, Z9, Z9
-	VPANDD Z11, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z11, Z9, Z8
 	VPDPBUSD.BCST 20(DI), Z8, Z13
 	VPDPBUSD.BCST 52(DI), Z8, Z14
 	VPDPBUSD.BCST 84(DI), Z8, Z15
@@ -2066,8 +2023,7 @@ block:
 	VPANDD Z10, Z8, Z8
 	VMOVDQU32 128(SI), Z9
 	VPSRLW $4, Z9, Z9
-	VPANDD Z11, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z11, Z9, Z8
 	VPDPBUSD.BCST 24(DI), Z8, Z13
 	VPDPBUSD.BCST 56(DI), Z8, Z14
 	VPDPBUSD.BCST 88(DI), Z8, Z15
@@ -2081,8 +2037,7 @@ block:
 	VPANDD Z10, Z8, Z8
 	VMOVDQU32 128(SI), Z9
 	VPSRLW $5, Z9, Z9
-	VPANDD Z11, Z9, Z9
-	VPORD Z9, Z8, Z8
+	VPTERNLOGD $0xF8, Z11, Z9, Z8
 	VPDPBUSD.BCST 28(DI), Z8, Z13
 	VPDPBUSD.BCST 60(DI), Z8, Z14
 	VPDPBUSD.BCST 92(DI), Z8, Z15
@@ -2200,9 +2155,9 @@ store7:
 	JNZ tile
 	DECQ intTile_panels(BX)
 	JZ done
-	MOVQ intTile_apart(BX), AX
+	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
-	MOVQ intTile_apartScales(BX), AX
+	MOVQ intTile_stepScales(BX), AX
 	ADDQ AX, intTile_scales(BX)
 	CMPQ intTile_mins(BX), $0
 	JEQ noMins
@@ -2220,8 +2175,10 @@ done:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2259,8 +2216,7 @@ block:
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
 	VPSLLW $2, Z5, Z5
-	VPANDD Z7, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z7, Z5, Z4
 	VPDPBUSD.BCST (DI), Z4, Z9
 	VPDPBUSD.BCST 32(DI), Z4, Z10
 	VPDPBUSD.BCST 64(DI), Z4, Z11
@@ -2269,8 +2225,7 @@ block:
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
 	VPSLLW $1, Z5, Z5
-	VPANDD Z7, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z7, Z5, Z4
 	VPDPBUSD.BCST 4(DI), Z4, Z9
 	VPDPBUSD.BCST 36(DI), Z4, Z10
 	VPDPBUSD.BCST 68(DI), Z4, Z11
@@ -2279,8 +2234,7 @@ block:
 	VPSRLW $2, Z4, Z4
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
-	VPANDD Z7, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z7, Z5, Z4
 	VPDPBUSD.BCST 8(DI), Z4, Z9
 	VPDPBUSD.BCST 40(DI), Z4, Z10
 	VPDPBUSD.BCST 72(DI), Z4, Z11
@@ -2290,8 +2244,7 @@ block:
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
 	VPSRLW $1, Z5, Z5
-	VPANDD Z7, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z7, Z5, Z4
 	VPDPBUSD.BCST 12(DI), Z4, Z9
 	VPDPBUSD.BCST 44(DI), Z4, Z10
 	VPDPBUSD.BCST 76(DI), Z4, Z11
@@ -2301,8 +2254,7 @@ block:
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
 	VPSRLW $2, Z5, Z5
-	VPANDD Z7, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z7, Z5, Z4
 	VPDPBUSD.BCST 16(DI), Z4, Z9
 	VPDPBUSD.BCST 48(DI), Z4, Z10
 	VPDPBUSD.BCST 80(DI), Z4, Z11
@@ -2312,8 +2264,7 @@ block:
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
 	VPSRLW $3, Z5, Z5
-	VPANDD Z7, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z7, Z5, Z4
 	VPDPBUSD.BCST 20(DI), Z4, Z9
 	VPDPBUSD.BCST 52(DI), Z4, Z10
 	VPDPBUSD.BCST 84(DI), Z4, Z11
@@ -2323,8 +2274,7 @@ block:
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
 	VPSRLW $4, Z5, Z5
-	VPANDD Z7, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z7, Z5, Z4
 	VPDPBUSD.BCST 24(DI), Z4, Z9
 	VPDPBUSD.BCST 56(DI), Z4, Z10
 	VPDPBUSD.BCST 88(DI), Z4, Z11
@@ -2334,8 +2284,7 @@ block:
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
 	VPSRLW $5, Z5, Z5
-	VPANDD Z7, Z5, Z5
-	VPORD Z5, Z4, Z4
+	VPTERNLOGD $0xF8, Z7, Z5, Z4
 	VPDPBUSD.BCST 28(DI), Z4, Z9
 	VPDPBUSD.BCST 60(DI), Z4, Z10
 	VPDPBUSD.BCST 92(DI), Z4, Z11
@@ -2414,8 +2363,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2447,24 +2398,21 @@ block:
 	VPANDD Z4, Z2, Z2
 	VMOVDQU32 128(SI), Z3
 	VPSLLW $2, Z3, Z3
-	VPANDD Z5, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z3, Z2
 	VPDPBUSD.BCST (DI), Z2, Z7
 	VPDPBUSD.BCST 32(DI), Z2, Z8
 	VMOVDQU32 64(SI), Z2
 	VPANDD Z4, Z2, Z2
 	VMOVDQU32 128(SI), Z3
 	VPSLLW $1, Z3, Z3
-	VPANDD Z5, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z3, Z2
 	VPDPBUSD.BCST 4(DI), Z2, Z7
 	VPDPBUSD.BCST 36(DI), Z2, Z8
 	VMOVDQU32 (SI), Z2
 	VPSRLW $2, Z2, Z2
 	VPANDD Z4, Z2, Z2
 	VMOVDQU32 128(SI), Z3
-	VPANDD Z5, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z3, Z2
 	VPDPBUSD.BCST 8(DI), Z2, Z7
 	VPDPBUSD.BCST 40(DI), Z2, Z8
 	VMOVDQU32 64(SI), Z2
@@ -2472,8 +2420,7 @@ block:
 	VPANDD Z4, Z2, Z2
 	VMOVDQU32 128(SI), Z3
 	VPSRLW $1, Z3, Z3
-	VPANDD Z5, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z3, Z2
 	VPDPBUSD.BCST 12(DI), Z2, Z7
 	VPDPBUSD.BCST 44(DI), Z2, Z8
 	VMOVDQU32 (SI), Z2
@@ -2481,8 +2428,7 @@ block:
 	VPANDD Z4, Z2, Z2
 	VMOVDQU32 128(SI), Z3
 	VPSRLW $2, Z3, Z3
-	VPANDD Z5, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z3, Z2
 	VPDPBUSD.BCST 16(DI), Z2, Z7
 	VPDPBUSD.BCST 48(DI), Z2, Z8
 	VMOVDQU32 64(SI), Z2
@@ -2490,8 +2436,7 @@ block:
 	VPANDD Z4, Z2, Z2
 	VMOVDQU32 128(SI), Z3
 	VPSRLW $3, Z3, Z3
-	VPANDD Z5, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z3, Z2
 	VPDPBUSD.BCST 20(DI), Z2, Z7
 	VPDPBUSD.BCST 52(DI), Z2, Z8
 	VMOVDQU32 (SI), Z2
@@ -2499,8 +2444,7 @@ block:
 	VPANDD Z4, Z2, Z2
 	VMOVDQU32 128(SI), Z3
 	VPSRLW $4, Z3, Z3
-	VPANDD Z5, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z3, Z2
 	VPDPBUSD.BCST 24(DI), Z2, Z7
 	VPDPBUSD.BCST 56(DI), Z2, Z8
 	VMOVDQU32 64(SI), Z2
@@ -2508,8 +2452,7 @@ block:
 	VPANDD Z4, Z2, Z2
 	VMOVDQU32 128(SI), Z3
 	VPSRLW $5, Z3, Z3
-	VPANDD Z5, Z3, Z3
-	VPORD Z3, Z2, Z2
+	VPTERNLOGD $0xF8, Z5, Z3, Z2
 	VPDPBUSD.BCST 28(DI), Z2, Z7
 	VPDPBUSD.BCST 60(DI), Z2, Z8
 	VCVTPH2PS (R8), Z2
@@ -2566,8 +2509,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2596,62 +2541,54 @@ block:
 	VPANDD Z3, Z1, Z1
 	VMOVDQU32 128(SI), Z2
 	VPSLLW $2, Z2, Z2
-	VPANDD Z4, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z4, Z2, Z1
 	VPDPBUSD.BCST (DI), Z1, Z6
 	VMOVDQU32 64(SI), Z1
 	VPANDD Z3, Z1, Z1
 	VMOVDQU32 128(SI), Z2
 	VPSLLW $1, Z2, Z2
-	VPANDD Z4, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z4, Z2, Z1
 	VPDPBUSD.BCST 4(DI), Z1, Z6
 	VMOVDQU32 (SI), Z1
 	VPSRLW $2, Z1, Z1
 	VPANDD Z3, Z1, Z1
 	VMOVDQU32 128(SI), Z2
-	VPANDD Z4, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z4, Z2, Z1
 	VPDPBUSD.BCST 8(DI), Z1, Z6
 	VMOVDQU32 64(SI), Z1
 	VPSRLW $2, Z1, Z1
 	VPANDD Z3, Z1, Z1
 	VMOVDQU32 128(SI), Z2
 	VPSRLW $1, Z2, Z2
-	VPANDD Z4, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z4, Z2, Z1
 	VPDPBUSD.BCST 12(DI), Z1, Z6
 	VMOVDQU32 (SI), Z1
 	VPSRLW $4, Z1, Z1
 	VPANDD Z3, Z1, Z1
 	VMOVDQU32 128(SI), Z2
 	VPSRLW $2, Z2, Z2
-	VPANDD Z4, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z4, Z2, Z1
 	VPDPBUSD.BCST 16(DI), Z1, Z6
 	VMOVDQU32 64(SI), Z1
 	VPSRLW $4, Z1, Z1
 	VPANDD Z3, Z1, Z1
 	VMOVDQU32 128(SI), Z2
 	VPSRLW $3, Z2, Z2
-	VPANDD Z4, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z4, Z2, Z1
 	VPDPBUSD.BCST 20(DI), Z1, Z6
 	VMOVDQU32 (SI), Z1
 	VPSRLW $6, Z1, Z1
 	VPANDD Z3, Z1, Z1
 	VMOVDQU32 128(SI), Z2
 	VPSRLW $4, Z2, Z2
-	VPANDD Z4, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z4, Z2, Z1
 	VPDPBUSD.BCST 24(DI), Z1, Z6
 	VMOVDQU32 64(SI), Z1
 	VPSRLW $6, Z1, Z1
 	VPANDD Z3, Z1, Z1
 	VMOVDQU32 128(SI), Z2
 	VPSRLW $5, Z2, Z2
-	VPANDD Z4, Z2, Z2
-	VPORD Z2, Z1, Z1
+	VPTERNLOGD $0xF8, Z4, Z2, Z1
 	VPDPBUSD.BCST 28(DI), Z1, Z6
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z6, Z6
@@ -2695,9 +2632,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVX512T1P4(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -2733,26 +2673,22 @@ block:
 	VPANDD Z9, Z4, Z4
 	VMOVDQU32 128(SI), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z10, Z8, Z4
 	VMOVDQU32 (SI)(BX*1), Z5
 	VPANDD Z9, Z5, Z5
 	VMOVDQU32 128(SI)(BX*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z10, Z8, Z5
 	VMOVDQU32 (SI)(BX*2), Z6
 	VPANDD Z9, Z6, Z6
 	VMOVDQU32 128(SI)(BX*2), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z10, Z8, Z6
 	VMOVDQU32 (SI)(R12*1), Z7
 	VPANDD Z9, Z7, Z7
 	VMOVDQU32 128(SI)(R12*1), Z8
 	VPSLLW $2, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z10, Z8, Z7
 	VPBROADCASTD (DI), Z11
 	VPDPBUSD Z11, Z4, Z12
 	VPDPBUSD Z11, Z5, Z13
@@ -2762,26 +2698,22 @@ block:
 	VPANDD Z9, Z4, Z4
 	VMOVDQU32 128(SI), Z8
 	VPSLLW $1, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z10, Z8, Z4
 	VMOVDQU32 64(SI)(BX*1), Z5
 	VPANDD Z9, Z5, Z5
 	VMOVDQU32 128(SI)(BX*1), Z8
 	VPSLLW $1, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z10, Z8, Z5
 	VMOVDQU32 64(SI)(BX*2), Z6
 	VPANDD Z9, Z6, Z6
 	VMOVDQU32 128(SI)(BX*2), Z8
 	VPSLLW $1, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z10, Z8, Z6
 	VMOVDQU32 64(SI)(R12*1), Z7
 	VPANDD Z9, Z7, Z7
 	VMOVDQU32 128(SI)(R12*1), Z8
 	VPSLLW $1, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z10, Z8, Z7
 	VPBROADCASTD 4(DI), Z11
 	VPDPBUSD Z11, Z4, Z12
 	VPDPBUSD Z11, Z5, Z13
@@ -2791,26 +2723,22 @@ block:
 	VPSRLW $2, Z4, Z4
 	VPANDD Z9, Z4, Z4
 	VMOVDQU32 128(SI), Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z10, Z8, Z4
 	VMOVDQU32 (SI)(BX*1), Z5
 	VPSRLW $2, Z5, Z5
 	VPANDD Z9, Z5, Z5
 	VMOVDQU32 128(SI)(BX*1), Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z10, Z8, Z5
 	VMOVDQU32 (SI)(BX*2), Z6
 	VPSRLW $2, Z6, Z6
 	VPANDD Z9, Z6, Z6
 	VMOVDQU32 128(SI)(BX*2), Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z10, Z8, Z6
 	VMOVDQU32 (SI)(R12*1), Z7
 	VPSRLW $2, Z7, Z7
 	VPANDD Z9, Z7, Z7
 	VMOVDQU32 128(SI)(R12*1), Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z10, Z8, Z7
 	VPBROADCASTD 8(DI), Z11
 	VPDPBUSD Z11, Z4, Z12
 	VPDPBUSD Z11, Z5, Z13
@@ -2821,29 +2749,25 @@ block:
 	VPANDD Z9, Z4, Z4
 	VMOVDQU32 128(SI), Z8
 	VPSRLW $1, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z10, Z8, Z4
 	VMOVDQU32 64(SI)(BX*1), Z5
 	VPSRLW $2, Z5, Z5
 	VPANDD Z9, Z5, Z5
 	VMOVDQU32 128(SI)(BX*1), Z8
 	VPSRLW $1, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z10, Z8, Z5
 	VMOVDQU32 64(SI)(BX*2), Z6
 	VPSRLW $2, Z6, Z6
 	VPANDD Z9, Z6, Z6
 	VMOVDQU32 128(SI)(BX*2), Z8
 	VPSRLW $1, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z10, Z8, Z6
 	VMOVDQU32 64(SI)(R12*1), Z7
 	VPSRLW $2, Z7, Z7
 	VPANDD Z9, Z7, Z7
 	VMOVDQU32 128(SI)(R12*1), Z8
 	VPSRLW $1, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z10, Z8, Z7
 	VPBROADCASTD 12(DI), Z11
 	VPDPBUSD Z11, Z4, Z12
 	VPDPBUSD Z11, Z5, Z13
@@ -2854,29 +2778,25 @@ block:
 	VPANDD Z9, Z4, Z4
 	VMOVDQU32 128(SI), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z10, Z8, Z4
 	VMOVDQU32 (SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z5
 	VPANDD Z9, Z5, Z5
 	VMOVDQU32 128(SI)(BX*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z10, Z8, Z5
 	VMOVDQU32 (SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z6
 	VPANDD Z9, Z6, Z6
 	VMOVDQU32 128(SI)(BX*2), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z10, Z8, Z6
 	VMOVDQU32 (SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z7
 	VPANDD Z9, Z7, Z7
 	VMOVDQU32 128(SI)(R12*1), Z8
 	VPSRLW $2, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z10, Z8, Z7
 	VPBROADCASTD 16(DI), Z11
 	VPDPBUSD Z11, Z4, Z12
 	VPDPBUSD Z11, Z5, Z13
@@ -2887,29 +2807,25 @@ block:
 	VPANDD Z9, Z4, Z4
 	VMOVDQU32 128(SI), Z8
 	VPSRLW $3, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z10, Z8, Z4
 	VMOVDQU32 64(SI)(BX*1), Z5
 	VPSRLW $4, Z5, Z5
 	VPANDD Z9, Z5, Z5
 	VMOVDQU32 128(SI)(BX*1), Z8
 	VPSRLW $3, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z10, Z8, Z5
 	VMOVDQU32 64(SI)(BX*2), Z6
 	VPSRLW $4, Z6, Z6
 	VPANDD Z9, Z6, Z6
 	VMOVDQU32 128(SI)(BX*2), Z8
 	VPSRLW $3, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z10, Z8, Z6
 	VMOVDQU32 64(SI)(R12*1), Z7
 	VPSRLW $4, Z7, Z7
 	VPANDD Z9, Z7, Z7
 	VMOVDQU32 128(SI)(R12*1), Z8
 	VPSRLW $3, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z10, Z8, Z7
 	VPBROADCASTD 20(DI), Z11
 	VPDPBUSD Z11, Z4, Z12
 	VPDPBUSD Z11, Z5, Z13
@@ -2920,29 +2836,25 @@ block:
 	VPANDD Z9, Z4, Z4
 	VMOVDQU32 128(SI), Z8
 	VPSRLW $4, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z10, Z8, Z4
 	VMOVDQU32 (SI)(BX*1), Z5
 	VPSRLW $6, Z5, Z5
 	VPANDD Z9, Z5, Z5
 	VMOVDQU32 128(SI)(BX*1), Z8
 	VPSRLW $4, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z10, Z8, Z5
 	VMOVDQU32 (SI)(BX*2), Z6
 	VPSRLW $6, Z6, Z6
 	VPANDD Z9, Z6, Z6
 	VMOVDQU32 128(SI)(BX*2), Z8
 	VPSRLW $4, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z10, Z8, Z6
 	VMOVDQU32 (SI)(R12*1), Z7
 	VPSRLW $6, Z7, Z7
 	VPANDD Z9, Z7, Z7
 	VMOVDQU32 128(SI)(R12*1), Z8
 	VPSRLW $4, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z10, Z8, Z7
 	VPBROADCASTD 24(DI), Z11
 	VPDPBUSD Z11, Z4, Z12
 	VPDPBUSD Z11, Z5, Z13
@@ -2953,29 +2865,25 @@ block:
 	VPANDD Z9, Z4, Z4
 	VMOVDQU32 128(SI), Z8
 	VPSRLW $5, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z4, Z4
+	VPTERNLOGD $0xF8, Z10, Z8, Z4
 	VMOVDQU32 64(SI)(BX*1), Z5
 	VPSRLW $6, Z5, Z5
 	VPANDD Z9, Z5, Z5
 	VMOVDQU32 128(SI)(BX*1), Z8
 	VPSRLW $5, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z5, Z5
+	VPTERNLOGD $0xF8, Z10, Z8, Z5
 	VMOVDQU32 64(SI)(BX*2), Z6
 	VPSRLW $6, Z6, Z6
 	VPANDD Z9, Z6, Z6
 	VMOVDQU32 128(SI)(BX*2), Z8
 	VPSRLW $5, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z6, Z6
+	VPTERNLOGD $0xF8, Z10, Z8, Z6
 	VMOVDQU32 64(SI)(R12*1), Z7
 	VPSRLW $6, Z7, Z7
 	VPANDD Z9, Z7, Z7
 	VMOVDQU32 128(SI)(R12*1), Z8
 	VPSRLW $5, Z8, Z8
-	VPANDD Z10, Z8, Z8
-	VPORD Z8, Z7, Z7
+	VPTERNLOGD $0xF8, Z10, Z8, Z7
 	VPBROADCASTD 28(DI), Z11
 	VPDPBUSD Z11, Z4, Z12
 	VPDPBUSD Z11, Z5, Z13
@@ -3057,6 +2965,20 @@ store2:
 	VADDPS (DX), Z3, Z3
 store3:
 	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET
 
@@ -3066,8 +2988,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3095,7 +3019,7 @@ panel:
 	CMPQ intTile_panels(BX), $1
 	JEQ tile
 	MOVQ intTile_w(BX), R12
-	ADDQ intTile_apart(BX), R12
+	ADDQ intTile_step(BX), R12
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3328,9 +3252,9 @@ store7:
 	JNZ tile
 	DECQ intTile_panels(BX)
 	JZ done
-	MOVQ intTile_apart(BX), AX
+	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
-	MOVQ intTile_apartScales(BX), AX
+	MOVQ intTile_stepScales(BX), AX
 	ADDQ AX, intTile_scales(BX)
 	CMPQ intTile_mins(BX), $0
 	JEQ noMins
@@ -3348,8 +3272,10 @@ done:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3509,8 +3435,10 @@ store3:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3628,8 +3556,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3724,9 +3654,12 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVX512T1P4(SB), NOSPLIT, $0-8
+panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -3960,5 +3893,988 @@ store2:
 	VADDPS (DX), Z3, Z3
 store3:
 	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	ADDQ AX, intTile_scales(BX)
+	CMPQ intTile_mins(BX), $0
+	JEQ noMins
+	ADDQ AX, intTile_mins(BX)
+noMins:
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
+	VZEROUPPER
+	RET
+
+// func mul4SuperAVX512T8(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul4SuperAVX512T8(SB), NOSPLIT, $0-8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z11
+	SHLQ $2, R11
+	MOVQ R13, R14
+	MOVL $0x41000000, R14
+	VPBROADCASTD R14, Z23
+	XORQ R13, R13
+	XORQ R14, R14
+panel:
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_output+output_y(BX), DX
+	MOVQ intTile_tiles(BX), AX
+	MOVQ intTile_next(BX), R12
+	MOVQ AX, intTile_left(BX)
+	CMPQ intTile_panels(BX), $1
+	JEQ tile
+	MOVQ intTile_w(BX), R12
+	ADDQ intTile_step(BX), R12
+tile:
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_blocks(BX), AX
+	MOVL $0x41000000, R14
+	VPBROADCASTD R14, Z23
+	XORQ R13, R13
+	XORQ R14, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z21
+	PREFETCHT0 512(R14)(R13*1)
+	MOVQ intTile_superMin(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z22
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ $32, R13
+	MOVQ $7, R14
+sameSuper:
+	PREFETCHT1 (R12)
+	PREFETCHT1 64(R12)
+	ADDQ $128, R12
+	VPBROADCASTD (R10), Z13
+	VPSRAD $4, Z13, Z13
+	VPBROADCASTD 4(R10), Z14
+	VPSRAD $4, Z14, Z14
+	VPBROADCASTD 8(R10), Z15
+	VPSRAD $4, Z15, Z15
+	VPBROADCASTD 12(R10), Z16
+	VPSRAD $4, Z16, Z16
+	VPBROADCASTD 16(R10), Z17
+	VPSRAD $4, Z17, Z17
+	VPBROADCASTD 20(R10), Z18
+	VPSRAD $4, Z18, Z18
+	VPBROADCASTD 24(R10), Z19
+	VPSRAD $4, Z19, Z19
+	VPBROADCASTD 28(R10), Z20
+	VPSRAD $4, Z20, Z20
+	VMOVDQU32 (SI), Z8
+	VPSRLW $4, Z8, Z10
+	VPANDD Z11, Z8, Z8
+	VPANDD Z11, Z10, Z10
+	VPDPBUSD.BCST (DI), Z8, Z13
+	VPDPBUSD.BCST 32(DI), Z8, Z14
+	VPDPBUSD.BCST 64(DI), Z8, Z15
+	VPDPBUSD.BCST 96(DI), Z8, Z16
+	VPDPBUSD.BCST 128(DI), Z8, Z17
+	VPDPBUSD.BCST 160(DI), Z8, Z18
+	VPDPBUSD.BCST 192(DI), Z8, Z19
+	VPDPBUSD.BCST 224(DI), Z8, Z20
+	VPDPBUSD.BCST 16(DI), Z10, Z13
+	VPDPBUSD.BCST 48(DI), Z10, Z14
+	VPDPBUSD.BCST 80(DI), Z10, Z15
+	VPDPBUSD.BCST 112(DI), Z10, Z16
+	VPDPBUSD.BCST 144(DI), Z10, Z17
+	VPDPBUSD.BCST 176(DI), Z10, Z18
+	VPDPBUSD.BCST 208(DI), Z10, Z19
+	VPDPBUSD.BCST 240(DI), Z10, Z20
+	VMOVDQU32 64(SI), Z8
+	VPSRLW $4, Z8, Z10
+	VPANDD Z11, Z8, Z8
+	VPANDD Z11, Z10, Z10
+	VPDPBUSD.BCST 4(DI), Z8, Z13
+	VPDPBUSD.BCST 36(DI), Z8, Z14
+	VPDPBUSD.BCST 68(DI), Z8, Z15
+	VPDPBUSD.BCST 100(DI), Z8, Z16
+	VPDPBUSD.BCST 132(DI), Z8, Z17
+	VPDPBUSD.BCST 164(DI), Z8, Z18
+	VPDPBUSD.BCST 196(DI), Z8, Z19
+	VPDPBUSD.BCST 228(DI), Z8, Z20
+	VPDPBUSD.BCST 20(DI), Z10, Z13
+	VPDPBUSD.BCST 52(DI), Z10, Z14
+	VPDPBUSD.BCST 84(DI), Z10, Z15
+	VPDPBUSD.BCST 116(DI), Z10, Z16
+	VPDPBUSD.BCST 148(DI), Z10, Z17
+	VPDPBUSD.BCST 180(DI), Z10, Z18
+	VPDPBUSD.BCST 212(DI), Z10, Z19
+	VPDPBUSD.BCST 244(DI), Z10, Z20
+	VMOVDQU32 128(SI), Z8
+	VPSRLW $4, Z8, Z10
+	VPANDD Z11, Z8, Z8
+	VPANDD Z11, Z10, Z10
+	VPDPBUSD.BCST 8(DI), Z8, Z13
+	VPDPBUSD.BCST 40(DI), Z8, Z14
+	VPDPBUSD.BCST 72(DI), Z8, Z15
+	VPDPBUSD.BCST 104(DI), Z8, Z16
+	VPDPBUSD.BCST 136(DI), Z8, Z17
+	VPDPBUSD.BCST 168(DI), Z8, Z18
+	VPDPBUSD.BCST 200(DI), Z8, Z19
+	VPDPBUSD.BCST 232(DI), Z8, Z20
+	VPDPBUSD.BCST 24(DI), Z10, Z13
+	VPDPBUSD.BCST 56(DI), Z10, Z14
+	VPDPBUSD.BCST 88(DI), Z10, Z15
+	VPDPBUSD.BCST 120(DI), Z10, Z16
+	VPDPBUSD.BCST 152(DI), Z10, Z17
+	VPDPBUSD.BCST 184(DI), Z10, Z18
+	VPDPBUSD.BCST 216(DI), Z10, Z19
+	VPDPBUSD.BCST 248(DI), Z10, Z20
+	VMOVDQU32 192(SI), Z8
+	VPSRLW $4, Z8, Z10
+	VPANDD Z11, Z8, Z8
+	VPANDD Z11, Z10, Z10
+	VPDPBUSD.BCST 12(DI), Z8, Z13
+	VPDPBUSD.BCST 44(DI), Z8, Z14
+	VPDPBUSD.BCST 76(DI), Z8, Z15
+	VPDPBUSD.BCST 108(DI), Z8, Z16
+	VPDPBUSD.BCST 140(DI), Z8, Z17
+	VPDPBUSD.BCST 172(DI), Z8, Z18
+	VPDPBUSD.BCST 204(DI), Z8, Z19
+	VPDPBUSD.BCST 236(DI), Z8, Z20
+	VPDPBUSD.BCST 28(DI), Z10, Z13
+	VPDPBUSD.BCST 60(DI), Z10, Z14
+	VPDPBUSD.BCST 92(DI), Z10, Z15
+	VPDPBUSD.BCST 124(DI), Z10, Z16
+	VPDPBUSD.BCST 156(DI), Z10, Z17
+	VPDPBUSD.BCST 188(DI), Z10, Z18
+	VPDPBUSD.BCST 220(DI), Z10, Z19
+	VPDPBUSD.BCST 252(DI), Z10, Z20
+	VPMOVSXBD (R8), Z8
+	VCVTDQ2PS Z8, Z8
+	VMULPS Z21, Z8, Z8
+	VCVTDQ2PS Z13, Z13
+	VMULPS.BCST (R9), Z8, Z9
+	VFMADD231PS Z9, Z13, Z0
+	VCVTDQ2PS Z14, Z14
+	VMULPS.BCST 4(R9), Z8, Z9
+	VFMADD231PS Z9, Z14, Z1
+	VCVTDQ2PS Z15, Z15
+	VMULPS.BCST 8(R9), Z8, Z9
+	VFMADD231PS Z9, Z15, Z2
+	VCVTDQ2PS Z16, Z16
+	VMULPS.BCST 12(R9), Z8, Z9
+	VFMADD231PS Z9, Z16, Z3
+	VCVTDQ2PS Z17, Z17
+	VMULPS.BCST 16(R9), Z8, Z9
+	VFMADD231PS Z9, Z17, Z4
+	VCVTDQ2PS Z18, Z18
+	VMULPS.BCST 20(R9), Z8, Z9
+	VFMADD231PS Z9, Z18, Z5
+	VCVTDQ2PS Z19, Z19
+	VMULPS.BCST 24(R9), Z8, Z9
+	VFMADD231PS Z9, Z19, Z6
+	VCVTDQ2PS Z20, Z20
+	VMULPS.BCST 28(R9), Z8, Z9
+	VFMADD231PS Z9, Z20, Z7
+	VPMOVSXBD (R15), Z10
+	VCVTDQ2PS Z10, Z10
+	VMULPS Z22, Z10, Z10
+	VFMSUB231PS Z23, Z8, Z10
+	VFNMADD231PS.BCST (R9)(CX*1), Z10, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z10, Z1
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z10, Z2
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z10, Z3
+	VFNMADD231PS.BCST 16(R9)(CX*1), Z10, Z4
+	VFNMADD231PS.BCST 20(R9)(CX*1), Z10, Z5
+	VFNMADD231PS.BCST 24(R9)(CX*1), Z10, Z6
+	VFNMADD231PS.BCST 28(R9)(CX*1), Z10, Z7
+	ADDQ $256, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $16, R8
+	ADDQ $16, R15
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), CX
+	SHLQ $2, CX
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store1
+	VADDPS (DX), Z1, Z1
+store1:
+	VMOVUPS Z1, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store2
+	VADDPS (DX), Z2, Z2
+store2:
+	VMOVUPS Z2, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store3
+	VADDPS (DX), Z3, Z3
+store3:
+	VMOVUPS Z3, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store4
+	VADDPS (DX), Z4, Z4
+store4:
+	VMOVUPS Z4, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store5
+	VADDPS (DX), Z5, Z5
+store5:
+	VMOVUPS Z5, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store6
+	VADDPS (DX), Z6, Z6
+store6:
+	VMOVUPS Z6, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store7
+	VADDPS (DX), Z7, Z7
+store7:
+	VMOVUPS Z7, (DX)
+	ADDQ CX, DX
+	MOVQ c+0(FP), BX
+	DECQ intTile_left(BX)
+	JNZ tile
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	MOVQ intTile_stepSuper(BX), R13
+	ADDQ AX, intTile_fine(BX)
+	ADDQ R13, intTile_super(BX)
+	ADDQ AX, intTile_fineMin(BX)
+	ADDQ R13, intTile_superMin(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
+	VZEROUPPER
+	RET
+
+// func mul4SuperAVX512T4(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul4SuperAVX512T4(SB), NOSPLIT, $0-8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z7
+	SHLQ $2, R11
+	MOVQ R13, R14
+	MOVL $0x41000000, R14
+	VPBROADCASTD R14, Z15
+	XORQ R13, R13
+	XORQ R14, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z13
+	PREFETCHT0 512(R14)(R13*1)
+	MOVQ intTile_superMin(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z14
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ $32, R13
+	MOVQ $7, R14
+sameSuper:
+	VPBROADCASTD (R10), Z9
+	VPSRAD $4, Z9, Z9
+	VPBROADCASTD 4(R10), Z10
+	VPSRAD $4, Z10, Z10
+	VPBROADCASTD 8(R10), Z11
+	VPSRAD $4, Z11, Z11
+	VPBROADCASTD 12(R10), Z12
+	VPSRAD $4, Z12, Z12
+	VMOVDQU32 (SI), Z4
+	VPSRLW $4, Z4, Z6
+	VPANDD Z7, Z4, Z4
+	VPANDD Z7, Z6, Z6
+	VPDPBUSD.BCST (DI), Z4, Z9
+	VPDPBUSD.BCST 32(DI), Z4, Z10
+	VPDPBUSD.BCST 64(DI), Z4, Z11
+	VPDPBUSD.BCST 96(DI), Z4, Z12
+	VPDPBUSD.BCST 16(DI), Z6, Z9
+	VPDPBUSD.BCST 48(DI), Z6, Z10
+	VPDPBUSD.BCST 80(DI), Z6, Z11
+	VPDPBUSD.BCST 112(DI), Z6, Z12
+	VMOVDQU32 64(SI), Z4
+	VPSRLW $4, Z4, Z6
+	VPANDD Z7, Z4, Z4
+	VPANDD Z7, Z6, Z6
+	VPDPBUSD.BCST 4(DI), Z4, Z9
+	VPDPBUSD.BCST 36(DI), Z4, Z10
+	VPDPBUSD.BCST 68(DI), Z4, Z11
+	VPDPBUSD.BCST 100(DI), Z4, Z12
+	VPDPBUSD.BCST 20(DI), Z6, Z9
+	VPDPBUSD.BCST 52(DI), Z6, Z10
+	VPDPBUSD.BCST 84(DI), Z6, Z11
+	VPDPBUSD.BCST 116(DI), Z6, Z12
+	VMOVDQU32 128(SI), Z4
+	VPSRLW $4, Z4, Z6
+	VPANDD Z7, Z4, Z4
+	VPANDD Z7, Z6, Z6
+	VPDPBUSD.BCST 8(DI), Z4, Z9
+	VPDPBUSD.BCST 40(DI), Z4, Z10
+	VPDPBUSD.BCST 72(DI), Z4, Z11
+	VPDPBUSD.BCST 104(DI), Z4, Z12
+	VPDPBUSD.BCST 24(DI), Z6, Z9
+	VPDPBUSD.BCST 56(DI), Z6, Z10
+	VPDPBUSD.BCST 88(DI), Z6, Z11
+	VPDPBUSD.BCST 120(DI), Z6, Z12
+	VMOVDQU32 192(SI), Z4
+	VPSRLW $4, Z4, Z6
+	VPANDD Z7, Z4, Z4
+	VPANDD Z7, Z6, Z6
+	VPDPBUSD.BCST 12(DI), Z4, Z9
+	VPDPBUSD.BCST 44(DI), Z4, Z10
+	VPDPBUSD.BCST 76(DI), Z4, Z11
+	VPDPBUSD.BCST 108(DI), Z4, Z12
+	VPDPBUSD.BCST 28(DI), Z6, Z9
+	VPDPBUSD.BCST 60(DI), Z6, Z10
+	VPDPBUSD.BCST 92(DI), Z6, Z11
+	VPDPBUSD.BCST 124(DI), Z6, Z12
+	VPMOVSXBD (R8), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z13, Z4, Z4
+	VCVTDQ2PS Z9, Z9
+	VMULPS.BCST (R9), Z4, Z5
+	VFMADD231PS Z5, Z9, Z0
+	VCVTDQ2PS Z10, Z10
+	VMULPS.BCST 4(R9), Z4, Z5
+	VFMADD231PS Z5, Z10, Z1
+	VCVTDQ2PS Z11, Z11
+	VMULPS.BCST 8(R9), Z4, Z5
+	VFMADD231PS Z5, Z11, Z2
+	VCVTDQ2PS Z12, Z12
+	VMULPS.BCST 12(R9), Z4, Z5
+	VFMADD231PS Z5, Z12, Z3
+	VPMOVSXBD (R15), Z6
+	VCVTDQ2PS Z6, Z6
+	VMULPS Z14, Z6, Z6
+	VFMSUB231PS Z15, Z4, Z6
+	VFNMADD231PS.BCST (R9)(CX*1), Z6, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z6, Z1
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z6, Z2
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z6, Z3
+	ADDQ $256, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $16, R8
+	ADDQ $16, R15
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), CX
+	SHLQ $2, CX
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store1
+	VADDPS (DX), Z1, Z1
+store1:
+	VMOVUPS Z1, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store2
+	VADDPS (DX), Z2, Z2
+store2:
+	VMOVUPS Z2, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store3
+	VADDPS (DX), Z3, Z3
+store3:
+	VMOVUPS Z3, (DX)
+	VZEROUPPER
+	RET
+
+// func mul4SuperAVX512T2(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul4SuperAVX512T2(SB), NOSPLIT, $0-8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z5
+	SHLQ $2, R11
+	MOVQ R13, R14
+	MOVL $0x41000000, R14
+	VPBROADCASTD R14, Z11
+	XORQ R13, R13
+	XORQ R14, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z9
+	PREFETCHT0 512(R14)(R13*1)
+	MOVQ intTile_superMin(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z10
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ $32, R13
+	MOVQ $7, R14
+sameSuper:
+	VPBROADCASTD (R10), Z7
+	VPSRAD $4, Z7, Z7
+	VPBROADCASTD 4(R10), Z8
+	VPSRAD $4, Z8, Z8
+	VMOVDQU32 (SI), Z2
+	VPSRLW $4, Z2, Z4
+	VPANDD Z5, Z2, Z2
+	VPANDD Z5, Z4, Z4
+	VPDPBUSD.BCST (DI), Z2, Z7
+	VPDPBUSD.BCST 32(DI), Z2, Z8
+	VPDPBUSD.BCST 16(DI), Z4, Z7
+	VPDPBUSD.BCST 48(DI), Z4, Z8
+	VMOVDQU32 64(SI), Z2
+	VPSRLW $4, Z2, Z4
+	VPANDD Z5, Z2, Z2
+	VPANDD Z5, Z4, Z4
+	VPDPBUSD.BCST 4(DI), Z2, Z7
+	VPDPBUSD.BCST 36(DI), Z2, Z8
+	VPDPBUSD.BCST 20(DI), Z4, Z7
+	VPDPBUSD.BCST 52(DI), Z4, Z8
+	VMOVDQU32 128(SI), Z2
+	VPSRLW $4, Z2, Z4
+	VPANDD Z5, Z2, Z2
+	VPANDD Z5, Z4, Z4
+	VPDPBUSD.BCST 8(DI), Z2, Z7
+	VPDPBUSD.BCST 40(DI), Z2, Z8
+	VPDPBUSD.BCST 24(DI), Z4, Z7
+	VPDPBUSD.BCST 56(DI), Z4, Z8
+	VMOVDQU32 192(SI), Z2
+	VPSRLW $4, Z2, Z4
+	VPANDD Z5, Z2, Z2
+	VPANDD Z5, Z4, Z4
+	VPDPBUSD.BCST 12(DI), Z2, Z7
+	VPDPBUSD.BCST 44(DI), Z2, Z8
+	VPDPBUSD.BCST 28(DI), Z4, Z7
+	VPDPBUSD.BCST 60(DI), Z4, Z8
+	VPMOVSXBD (R8), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS Z9, Z2, Z2
+	VCVTDQ2PS Z7, Z7
+	VMULPS.BCST (R9), Z2, Z3
+	VFMADD231PS Z3, Z7, Z0
+	VCVTDQ2PS Z8, Z8
+	VMULPS.BCST 4(R9), Z2, Z3
+	VFMADD231PS Z3, Z8, Z1
+	VPMOVSXBD (R15), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z10, Z4, Z4
+	VFMSUB231PS Z11, Z2, Z4
+	VFNMADD231PS.BCST (R9)(CX*1), Z4, Z0
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z4, Z1
+	ADDQ $256, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $16, R8
+	ADDQ $16, R15
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), CX
+	SHLQ $2, CX
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store1
+	VADDPS (DX), Z1, Z1
+store1:
+	VMOVUPS Z1, (DX)
+	VZEROUPPER
+	RET
+
+// func mul4SuperAVX512T1(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul4SuperAVX512T1(SB), NOSPLIT, $0-8
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z4
+	MOVL $0xf0f0f0f0, CX
+	VPBROADCASTD CX, Z5
+	SHLQ $2, R11
+	MOVQ R13, R14
+	MOVL $0x41000000, R14
+	VPBROADCASTD R14, Z11
+	XORQ R13, R13
+	XORQ R14, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_actView+actView_sums(BX), CX
+	SUBQ intTile_actView+actView_xs(BX), CX
+	VPXORD Z0, Z0, Z0
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z9
+	PREFETCHT0 512(R14)(R13*1)
+	MOVQ intTile_superMin(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z10
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ $32, R13
+	MOVQ $7, R14
+sameSuper:
+	VPBROADCASTD (R10), Z7
+	VPSRAD $4, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPANDD (SI), Z4, Z1
+	VPANDD (SI), Z5, Z3
+	VPDPBUSD.BCST (DI), Z1, Z7
+	VPDPBUSD.BCST 16(DI), Z3, Z8
+	VPANDD 64(SI), Z4, Z1
+	VPANDD 64(SI), Z5, Z3
+	VPDPBUSD.BCST 4(DI), Z1, Z7
+	VPDPBUSD.BCST 20(DI), Z3, Z8
+	VPANDD 128(SI), Z4, Z1
+	VPANDD 128(SI), Z5, Z3
+	VPDPBUSD.BCST 8(DI), Z1, Z7
+	VPDPBUSD.BCST 24(DI), Z3, Z8
+	VPANDD 192(SI), Z4, Z1
+	VPANDD 192(SI), Z5, Z3
+	VPDPBUSD.BCST 12(DI), Z1, Z7
+	VPDPBUSD.BCST 28(DI), Z3, Z8
+	VPSRAD $4, Z8, Z8
+	VPADDD Z8, Z7, Z7
+	VPMOVSXBD (R8), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS Z9, Z1, Z1
+	VCVTDQ2PS Z7, Z7
+	VMULPS.BCST (R9), Z1, Z2
+	VFMADD231PS Z2, Z7, Z0
+	VPMOVSXBD (R15), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS Z10, Z3, Z3
+	VFMSUB231PS Z11, Z1, Z3
+	VFNMADD231PS.BCST (R9)(CX*1), Z3, Z0
+	ADDQ $256, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $16, R8
+	ADDQ $16, R15
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_y(BX), DX
+	SHLQ $2, CX
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	VZEROUPPER
+	RET
+
+// func mul4SuperAVX512T1P4(c *intTile)
+//
+// Registers:
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
+//	with minimums of one panel CX the distance from R9 to sums of activations
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
+TEXT ·mul4SuperAVX512T1P4(SB), NOSPLIT, $0-8
+panel:
+	MOVQ c+0(FP), BX
+	MOVQ intTile_w(BX), SI
+	MOVQ intTile_fine(BX), R8
+	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_actView+actView_q(BX), DI
+	MOVQ intTile_actView+actView_xs(BX), R9
+	MOVQ intTile_actView+actView_corr(BX), R10
+	MOVQ intTile_actView+actView_width(BX), R11
+	MOVQ intTile_blocks(BX), AX
+	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0x0f0f0f0f, CX
+	VPBROADCASTD CX, Z9
+	MOVL $0xf0f0f0f0, CX
+	VPBROADCASTD CX, Z10
+	SHLQ $2, R11
+	MOVQ R13, R14
+	MOVQ c+0(FP), BX
+	MOVQ intTile_apartScales(BX), DX
+	MOVQ intTile_apart(BX), BX
+	MOVL $0x41000000, R14
+	VPBROADCASTD R14, Z24
+	XORQ R13, R13
+	XORQ R14, R14
+	LEAQ (BX)(BX*2), R12
+	LEAQ (DX)(DX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+block:
+	DECQ R14
+	JGE sameSuper
+	MOVQ c+0(FP), BX
+	MOVQ intTile_super(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z16
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z17
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z18
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z19
+	PREFETCHT0 512(R14)(R13*1)
+	MOVQ intTile_superMin(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z20
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z21
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z22
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ intTile_apartSuper(BX), R14
+	VCVTPH2PS (R14)(R13*1), Z23
+	PREFETCHT0 512(R14)(R13*1)
+	ADDQ $32, R13
+	MOVQ $7, R14
+	MOVQ intTile_apart(BX), BX
+sameSuper:
+	VPBROADCASTD (R10), Z12
+	VPSRAD $4, Z12, Z12
+	VPXORD Z14, Z14, Z14
+	VMOVDQA32 Z12, Z13
+	VPXORD Z15, Z15, Z15
+	VPANDD (SI), Z9, Z4
+	VPANDD (SI), Z10, Z7
+	VPANDD (SI)(BX*1), Z9, Z5
+	VPANDD (SI)(BX*1), Z10, Z8
+	VPBROADCASTD (DI), Z11
+	VPDPBUSD Z11, Z4, Z12
+	VPDPBUSD Z11, Z5, Z13
+	VPBROADCASTD 16(DI), Z11
+	VPDPBUSD Z11, Z7, Z14
+	VPDPBUSD Z11, Z8, Z15
+	VPANDD 64(SI), Z9, Z4
+	VPANDD 64(SI), Z10, Z7
+	VPANDD 64(SI)(BX*1), Z9, Z5
+	VPANDD 64(SI)(BX*1), Z10, Z8
+	VPBROADCASTD 4(DI), Z11
+	VPDPBUSD Z11, Z4, Z12
+	VPDPBUSD Z11, Z5, Z13
+	VPBROADCASTD 20(DI), Z11
+	VPDPBUSD Z11, Z7, Z14
+	VPDPBUSD Z11, Z8, Z15
+	VPANDD 128(SI), Z9, Z4
+	VPANDD 128(SI), Z10, Z7
+	VPANDD 128(SI)(BX*1), Z9, Z5
+	VPANDD 128(SI)(BX*1), Z10, Z8
+	VPBROADCASTD 8(DI), Z11
+	VPDPBUSD Z11, Z4, Z12
+	VPDPBUSD Z11, Z5, Z13
+	VPBROADCASTD 24(DI), Z11
+	VPDPBUSD Z11, Z7, Z14
+	VPDPBUSD Z11, Z8, Z15
+	VPANDD 192(SI), Z9, Z4
+	VPANDD 192(SI), Z10, Z7
+	VPANDD 192(SI)(BX*1), Z9, Z5
+	VPANDD 192(SI)(BX*1), Z10, Z8
+	VPBROADCASTD 12(DI), Z11
+	VPDPBUSD Z11, Z4, Z12
+	VPDPBUSD Z11, Z5, Z13
+	VPBROADCASTD 28(DI), Z11
+	VPDPBUSD Z11, Z7, Z14
+	VPDPBUSD Z11, Z8, Z15
+	VPSRAD $4, Z14, Z14
+	VPADDD Z14, Z12, Z12
+	VPSRAD $4, Z15, Z15
+	VPADDD Z15, Z13, Z13
+	VPBROADCASTD (R10), Z25
+	VPSRAD $7, Z25, Z25
+	VCVTDQ2PS Z25, Z25
+	VMULPS.BCST (R9), Z25, Z25
+	VPMOVSXBD (R8), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z16, Z4, Z4
+	VCVTDQ2PS Z12, Z12
+	VMULPS.BCST (R9), Z4, Z6
+	VFMADD231PS Z6, Z12, Z0
+	VPMOVSXBD (R15), Z7
+	VCVTDQ2PS Z7, Z7
+	VMULPS Z20, Z7, Z7
+	VFMSUB231PS Z24, Z4, Z7
+	VFNMADD231PS Z25, Z7, Z0
+	VPMOVSXBD (R8)(DX*1), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z17, Z4, Z4
+	VCVTDQ2PS Z13, Z13
+	VMULPS.BCST (R9), Z4, Z6
+	VFMADD231PS Z6, Z13, Z1
+	VPMOVSXBD (R15)(DX*1), Z7
+	VCVTDQ2PS Z7, Z7
+	VMULPS Z21, Z7, Z7
+	VFMSUB231PS Z24, Z4, Z7
+	VFNMADD231PS Z25, Z7, Z1
+	VPBROADCASTD (R10), Z12
+	VPSRAD $4, Z12, Z12
+	VPXORD Z14, Z14, Z14
+	VMOVDQA32 Z12, Z13
+	VPXORD Z15, Z15, Z15
+	VPANDD (SI)(BX*2), Z9, Z4
+	VPANDD (SI)(BX*2), Z10, Z7
+	VPANDD (SI)(R12*1), Z9, Z5
+	VPANDD (SI)(R12*1), Z10, Z8
+	VPBROADCASTD (DI), Z11
+	VPDPBUSD Z11, Z4, Z12
+	VPDPBUSD Z11, Z5, Z13
+	VPBROADCASTD 16(DI), Z11
+	VPDPBUSD Z11, Z7, Z14
+	VPDPBUSD Z11, Z8, Z15
+	VPANDD 64(SI)(BX*2), Z9, Z4
+	VPANDD 64(SI)(BX*2), Z10, Z7
+	VPANDD 64(SI)(R12*1), Z9, Z5
+	VPANDD 64(SI)(R12*1), Z10, Z8
+	VPBROADCASTD 4(DI), Z11
+	VPDPBUSD Z11, Z4, Z12
+	VPDPBUSD Z11, Z5, Z13
+	VPBROADCASTD 20(DI), Z11
+	VPDPBUSD Z11, Z7, Z14
+	VPDPBUSD Z11, Z8, Z15
+	VPANDD 128(SI)(BX*2), Z9, Z4
+	VPANDD 128(SI)(BX*2), Z10, Z7
+	VPANDD 128(SI)(R12*1), Z9, Z5
+	VPANDD 128(SI)(R12*1), Z10, Z8
+	VPBROADCASTD 8(DI), Z11
+	VPDPBUSD Z11, Z4, Z12
+	VPDPBUSD Z11, Z5, Z13
+	VPBROADCASTD 24(DI), Z11
+	VPDPBUSD Z11, Z7, Z14
+	VPDPBUSD Z11, Z8, Z15
+	VPANDD 192(SI)(BX*2), Z9, Z4
+	VPANDD 192(SI)(BX*2), Z10, Z7
+	VPANDD 192(SI)(R12*1), Z9, Z5
+	VPANDD 192(SI)(R12*1), Z10, Z8
+	VPBROADCASTD 12(DI), Z11
+	VPDPBUSD Z11, Z4, Z12
+	VPDPBUSD Z11, Z5, Z13
+	VPBROADCASTD 28(DI), Z11
+	VPDPBUSD Z11, Z7, Z14
+	VPDPBUSD Z11, Z8, Z15
+	VPSRAD $4, Z14, Z14
+	VPADDD Z14, Z12, Z12
+	VPSRAD $4, Z15, Z15
+	VPADDD Z15, Z13, Z13
+	VPBROADCASTD (R10), Z25
+	VPSRAD $7, Z25, Z25
+	VCVTDQ2PS Z25, Z25
+	VMULPS.BCST (R9), Z25, Z25
+	VPMOVSXBD (R8)(DX*2), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z18, Z4, Z4
+	VCVTDQ2PS Z12, Z12
+	VMULPS.BCST (R9), Z4, Z6
+	VFMADD231PS Z6, Z12, Z2
+	VPMOVSXBD (R15)(DX*2), Z7
+	VCVTDQ2PS Z7, Z7
+	VMULPS Z22, Z7, Z7
+	VFMSUB231PS Z24, Z4, Z7
+	VFNMADD231PS Z25, Z7, Z2
+	VPMOVSXBD (R8)(CX*1), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z19, Z4, Z4
+	VCVTDQ2PS Z13, Z13
+	VMULPS.BCST (R9), Z4, Z6
+	VFMADD231PS Z6, Z13, Z3
+	VPMOVSXBD (R15)(CX*1), Z7
+	VCVTDQ2PS Z7, Z7
+	VMULPS Z23, Z7, Z7
+	VFMSUB231PS Z24, Z4, Z7
+	VFNMADD231PS Z25, Z7, Z3
+	ADDQ $256, SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R9
+	ADDQ R11, R10
+	ADDQ $16, R8
+	ADDQ $16, R15
+	DECQ AX
+	JNZ block
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_add(BX), AX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ intTile_apartY(BX), CX
+	SHLQ $2, CX
+	TESTQ AX, AX
+	JZ store0
+	VADDPS (DX), Z0, Z0
+store0:
+	VMOVUPS Z0, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store1
+	VADDPS (DX), Z1, Z1
+store1:
+	VMOVUPS Z1, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store2
+	VADDPS (DX), Z2, Z2
+store2:
+	VMOVUPS Z2, (DX)
+	ADDQ CX, DX
+	TESTQ AX, AX
+	JZ store3
+	VADDPS (DX), Z3, Z3
+store3:
+	VMOVUPS Z3, (DX)
+	MOVQ c+0(FP), BX
+	DECQ intTile_panels(BX)
+	JZ done
+	MOVQ intTile_step(BX), AX
+	ADDQ AX, intTile_w(BX)
+	MOVQ intTile_stepScales(BX), AX
+	MOVQ intTile_stepSuper(BX), R13
+	ADDQ AX, intTile_fine(BX)
+	ADDQ R13, intTile_super(BX)
+	ADDQ AX, intTile_fineMin(BX)
+	ADDQ R13, intTile_superMin(BX)
+	ADDQ $64, intTile_output+output_y(BX)
+	JMP panel
+done:
 	VZEROUPPER
 	RET

@@ -11,8 +11,10 @@
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -245,8 +247,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -432,8 +436,10 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -625,8 +631,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -762,8 +770,10 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1032,8 +1042,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1246,8 +1258,10 @@ store0:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1451,8 +1465,10 @@ store1:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
-//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride
-//	first the results, then weights and masks, activations, sums of a block, ones
+//	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
+//	R13 (R15 with half blocks)
 TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI

@@ -9,6 +9,7 @@ import (
 
 // intCase is a random integer matrix with its plain form.
 type intCase struct {
+	exact                   [][2]float32 // scales and minimums in place of scale and min, if set
 	bits, rows, cols, group int
 	q                       []int8
 	scale, min              []uint16
@@ -42,7 +43,7 @@ func (c intCase) withMins(r *rand.Rand) intCase {
 // holds only the two extremes.
 func newIntCase(r *rand.Rand, bits, rows, cols, group int) intCase {
 	groups := (cols + group - 1) / group
-	c := intCase{bits, rows, cols, group, make([]int8, rows*cols), make([]uint16, rows*groups), nil}
+	c := intCase{nil, bits, rows, cols, group, make([]int8, rows*cols), make([]uint16, rows*groups), nil}
 	lo, hi := -1<<(bits-1), 1<<(bits-1)-1
 	extreme := r.IntN(4) == 0
 	for i := range c.q {
@@ -75,6 +76,17 @@ func activations(r *rand.Rand, n, cols int) []float32 {
 	return x
 }
 
+// scales are those of group g: of superblocks exact ones, if there are any.
+func (c intCase) scales(g int) (scale, low float32) {
+	if c.exact != nil {
+		return c.exact[g][0], c.exact[g][1]
+	}
+	if c.min != nil {
+		low = F16ToF32(c.min[g])
+	}
+	return F16ToF32(c.scale[g]), low
+}
+
 // want computes token x in the defined order: exact sums of blocks of 32,
 // joined by fused multiply-adds.
 func (c intCase) want(x []float32) []float32 {
@@ -102,9 +114,10 @@ func (c intCase) want(x []float32) []float32 {
 					plain += x[i]
 				}
 				g := r*groups + min((b+from)/c.group, groups-1)
-				y[r] = fma32(float32(sum), F16ToF32(c.scale[g])*(amax/127), y[r])
+				scale, low := c.scales(g)
+				y[r] = fma32(float32(sum), scale*(amax/127), y[r])
 				if c.min != nil {
-					y[r] = fma32(float32(plain)*(amax/127), F16ToF32(c.min[g]), y[r])
+					y[r] = fma32(float32(plain)*(amax/127), low, y[r])
 				}
 			}
 		}

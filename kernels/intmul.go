@@ -60,9 +60,13 @@ func (j *intJob) set(threads, n int, outs []Out) (units int) {
 		j.chunk[i] = panels
 		if threads > 1 && total*panelRows*n >= serialWork {
 			j.chunk[i] = min(panels, max(1, unitWork/work, total/(m.cols*threads*8)))
-			if j.tier == AMX {
-				j.chunk[i] += j.chunk[i] % 2 // it takes panels by twos
+			together := 1
+			if n == 1 {
+				together = streams(j.tier)
+			} else if j.tier == AMX {
+				together = 2
 			}
+			j.chunk[i] = (j.chunk[i] + together - 1) / together * together
 		}
 		j.first[i] = units
 		units += (panels + j.chunk[i] - 1) / j.chunk[i]

@@ -77,6 +77,23 @@ func scatter[T any](dst, src []T, n, r, i int) {
 	}
 }
 
+// fused reports whether the tier's kernels of stored panels read m's scales as they
+// are: then products have them in f32, and only expanded panels need them joined.
+func (m *IntMatrix) fused(tier Tier) bool {
+	return m.super != nil && fuses(tier, m.format, m.group, m.super.min != nil)
+}
+
+// widenSupers writes panel p's joined scales and minimums as f32.
+func (m *IntMatrix) widenSupers(scales, mins []float32, p int) {
+	u, n := m.super, m.slots*panelRows
+	at := p * n
+	super, fine := u.scale[at/u.groups:][:n/u.groups], u.fine[at:][:n]
+	joinScalesWide(scales[:n], super, fine, u.groups)
+	if u.min != nil {
+		joinMinsWide(mins[:n], u, at)
+	}
+}
+
 // panelScales returns panel p's scales and minimums, [slots][16]; those of
 // superblocks are worked out in part i of s's memory.
 func (m *IntMatrix) panelScales(p, i int, s *scratch) (scales, mins []uint16) {
@@ -130,16 +147,16 @@ func (m *IntMatrix) rowScale(r, g int) (scale, minimum float32) {
 	u := m.super
 	super := at/panelRows/u.groups*panelRows + at%panelRows
 	if u.min != nil {
-		minimum = F16ToF32(u.joinedMin(super, at))
+		minimum = u.joinedMin(super, at)
 	}
-	return F16ToF32(F32ToF16(F16ToF32(u.scale[super]) * float32(u.fine[at]))), minimum
+	return F16ToF32(u.scale[super]) * float32(u.fine[at]), minimum
 }
 
-// joinedMin is the minimum of a place in fine and its superblock, rounded to
-// binary16 once: both products are exact.
-func (u *superScales) joinedMin(super, at int) uint16 {
+// joinedMin is the minimum of a place in fine and its superblock, rounded once:
+// both products are exact.
+func (u *superScales) joinedMin(super, at int) float32 {
 	offset := u.offset * F16ToF32(u.scale[super]) * float32(u.fine[at])
-	return F32ToF16(offset - F16ToF32(u.min[super])*float32(u.fineMin[at]))
+	return offset - F16ToF32(u.min[super])*float32(u.fineMin[at])
 }
 
 // joinScalesGeneric writes the scales of groups, [superblocks][groups][16].
@@ -152,6 +169,6 @@ func joinScalesGeneric(dst, super []uint16, fine []int8, groups int) {
 // joinMinsGeneric writes their minimums; at is where the panel's groups begin in u.
 func joinMinsGeneric(dst []uint16, u *superScales, at int) {
 	for i := range dst {
-		dst[i] = u.joinedMin((at+i)/panelRows/u.groups*panelRows+i%panelRows, at+i)
+		dst[i] = F32ToF16(u.joinedMin((at+i)/panelRows/u.groups*panelRows+i%panelRows, at+i))
 	}
 }

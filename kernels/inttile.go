@@ -37,13 +37,20 @@ type intTile struct {
 	actView
 	output
 
-	apart       int // bytes to the weights of the next of several panels
-	apartScales int // bytes to its scales and minimums
-	apartY      int // values to its outputs
+	// In place of scales and minimums, of kernels that join them: see superScales.
+	fine, fineMin   *int8
+	super, superMin *uint16
 
-	// Of the kernel of 8 tokens, which takes tiles of them on panels side by
-	// side, each of which is fetched while the one before is multiplied.
-	tiles, panels int
+	// Distances of the weights, scales, superblocks' scales and outputs, in bytes,
+	// those of outputs in values, of the panels that a kernel takes together.
+	apart, apartScales, apartSuper, apartY int
+	// The same from each of the panels to the next that it takes thereafter.
+	step, stepScales, stepSuper int
+	panels                      int // that it takes one after the other
+
+	// Of the kernel of 8 tokens, which takes tiles of them, and fetches a panel
+	// while the one before is multiplied.
+	tiles int
 	//lint:ignore U1000 the assembly counts here the tiles of the panel at work
 	left int
 	next *int8 // the panel after the last
@@ -87,7 +94,7 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi, ahead int, s *scratc
 	if tier == AMX {
 		lo, tier = m.mulPairs(o, n, lo, hi, s), AVX512
 	}
-	if n >= wideTokens(tier, m.format, m.group) {
+	if n >= wideTokens(tier, m.format, m.kernelGroup(tier)) {
 		for p := lo; p < hi; p++ {
 			m.expandPanel(tier, p, s)
 			t := m.mulWide(tier, o, o.A, n, p, o.Add, m.nextPanel(p, hi), s)
@@ -101,12 +108,20 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi, ahead int, s *scratc
 	}
 	if panels := streams(tier); n == 1 && panels > 1 {
 		apart := max(0, min(hi, m.rows/panelRows)-lo) / panels // of the full ones
-		for p := range apart {
-			m.mulApart(tier, o, lo+p, panels, apart, s)
+		most := max(1, callBlocks/(panels*m.blocks))
+		if m.super != nil && !m.fused(tier) {
+			most = 1 // for which scales are worked out at a time
+		}
+		for p := 0; p < apart; p += most {
+			n := min(most, apart-p)
+			m.mulApart(tier, o, o.A, o.Add, lo+p, n, panels, apart, s)
+			if o.Rest != nil {
+				m.mulApart(tier, o, o.Rest, true, lo+p, n, panels, apart, s)
+			}
 		}
 		lo += panels * apart
 	}
-	if tier == AVX512 && m.group >= blockSize && n >= actTile {
+	if tier == AVX512 && m.kernelGroup(tier) >= blockSize && n >= actTile {
 		full := min(hi, m.rows/panelRows)
 		m.mulStored(o, n, lo, full, ahead, s)
 		lo = max(lo, full)
@@ -124,7 +139,7 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi, ahead int, s *scratc
 func (m *IntMatrix) mulStored(o *Out, n, lo, hi, ahead int, s *scratch) {
 	tiles := n / actTile
 	most := max(1, callBlocks/(tiles*m.blocks))
-	if m.super != nil {
+	if m.super != nil && !m.fused(AVX512) {
 		most = min(most, maxStreams) // for which scales are worked out at a time
 	}
 	for p := lo; p < hi; p += most {
@@ -150,12 +165,12 @@ func (m *IntMatrix) mulStored(o *Out, n, lo, hi, ahead int, s *scratch) {
 // fetching panel next for later.
 func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles, next int, add bool, s *scratch) {
 	c := &s.direct
-	*c = m.stored(p, s)
-	for i := 1; i < panels && m.super != nil; i++ { // others lie there by themselves
+	*c = m.stored(AVX512, p, s)
+	for i := 1; i < panels && m.super != nil && !m.fused(AVX512); i++ { // others lie there by themselves
 		m.panelScales(p+i, i, s)
 	}
 	_ = m.panel(p + panels - 1) // the kernel goes there by distance
-	c.apart, c.apartScales = m.panelBytes(), 2*panelRows*m.slots
+	m.setSteps(c)
 	c.tiles, c.panels = tiles, panels
 	c.y, c.ld = o.Y[p*panelRows:][:(tiles*actTile-1)*o.LdY+panels*panelRows], o.LdY
 	c.setAdd(add)
@@ -168,35 +183,58 @@ func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles, next int, add 
 }
 
 // stored returns the work of a kernel on panel p as it is stored.
-func (m *IntMatrix) stored(p int, s *scratch) intTile {
+func (m *IntMatrix) stored(tier Tier, p int, s *scratch) intTile {
 	c := intTile{blocks: m.blocks, groupBlocks: m.group / blockSize, w: m.panel(p)}
-	c.scales, c.mins = m.panelScales(p, 0, s)
+	if !m.fused(tier) {
+		c.scales, c.mins = m.panelScales(p, 0, s)
+		return c
+	}
+	u, at := m.super, p*m.slots*panelRows
+	c.fine, c.super = &u.fine[at], &u.scale[at/u.groups]
+	if u.min != nil {
+		c.fineMin, c.superMin = &u.fineMin[at], &u.min[at/u.groups]
+	}
 	return c
 }
 
-// mulApart computes one token of as many panels, all full, from p on, apart
-// panels from each to the next.
-func (m *IntMatrix) mulApart(tier Tier, o *Out, p, panels, apart int, s *scratch) {
+// setSteps sets the distances of panels side by side.
+func (m *IntMatrix) setSteps(c *intTile) {
+	c.step, c.stepScales = m.panelBytes(), 2*panelRows*m.slots
+	if c.super != nil { // a byte a factor, two a superblock
+		c.stepScales /= 2
+		c.stepSuper = 2 * c.stepScales / m.super.groups
+	}
+}
+
+// kernelGroup is m's group, for choosing among kernels: those of half a block are
+// as good as others where scales are joined as they are read.
+func (m *IntMatrix) kernelGroup(tier Tier) int {
+	if m.fused(tier) {
+		return max(m.group, blockSize)
+	}
+	return m.group
+}
+
+// mulApart computes one token of panels [p, p+n), all full, and of those apart
+// panels further, panels of them together.
+func (m *IntMatrix) mulApart(tier Tier, o *Out, a *Acts, add bool, p, n, panels, apart int, s *scratch) {
 	c := &s.direct
-	*c = m.stored(p, s)
-	c.apart, c.apartScales, c.apartY = apart*m.panelBytes(), 2*apart*panelRows*m.slots, apart*panelRows
-	if m.super != nil { // worked out one panel after the other
-		c.apartScales = 2 * panelRows * m.slots
+	*c = m.stored(tier, p, s)
+	m.setSteps(c)
+	c.panels = n
+	c.apart, c.apartScales, c.apartSuper, c.apartY = apart*c.step, apart*c.stepScales, apart*c.stepSuper, apart*panelRows
+	if m.super != nil && c.super == nil { // worked out one panel after the other
+		c.apartScales = c.stepScales
 		for i := 1; i < panels; i++ {
 			m.panelScales(p+i*apart, i, s)
 		}
 	}
-	last := (panels - 1) * apart
+	last := (panels-1)*apart + n - 1
 	_ = m.panel(p + last) // the kernel goes there by distance
 	c.y = o.Y[p*panelRows:][:(last+1)*panelRows]
-	c.setAdd(o.Add)
-	c.actView = o.A.view(0)
+	c.setAdd(add)
+	c.actView = a.view(0)
 	mulDirectPanels(tier, m.format, panels, c)
-	if o.Rest != nil {
-		c.setAdd(true)
-		c.actView = o.Rest.view(0)
-		mulDirectPanels(tier, m.format, panels, c)
-	}
 }
 
 // mulDirect computes tokens [t, n) of panel p as it is stored.
@@ -205,10 +243,10 @@ func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool,
 		return
 	}
 	c := &s.direct
-	*c = m.stored(p, s)
+	*c = m.stored(tier, p, s)
 	c.setAdd(add)
 	for t < n {
-		rows := directRows(tier, m.format, m.group, min(n-t, actTile-t%actTile))
+		rows := directRows(tier, m.format, m.kernelGroup(tier), min(n-t, actTile-t%actTile))
 		c.actView = a.view(t)
 		c.tiles, c.panels, c.next = 1, 1, c.q
 		edge := m.open(&c.output, o, t, p, rows, s)
@@ -338,28 +376,52 @@ func (m *IntMatrix) expandPanel(tier Tier, p int, s *scratch) {
 		s.w = s.memory[:size]
 		expand(tier, m.format, s.w, m.panel(p), m.blocks)
 	}
-	scales, mins := m.panelScales(p, 0, s)
-	s.scales = m.widen(s.scales, scales)
-	s.mins = nil
-	if mins != nil {
-		s.minMemory = m.widen(s.minMemory, mins)
+	m.widenPanels(tier, p, 1, s)
+}
+
+// widenPanels writes the scales and minimums of so many panels from p on, at most
+// maxStreams, to s as f32, for every block or half block.
+func (m *IntMatrix) widenPanels(tier Tier, p, panels int, s *scratch) {
+	n := m.blocks * panelRows
+	if m.group < blockSize {
+		n *= 2
+	}
+	s.scales, s.mins = floats(s.scales, panels*n), nil
+	if m.mins != nil || m.super != nil && m.super.min != nil {
+		s.minMemory = floats(s.minMemory, panels*n)
 		s.mins = s.minMemory
+	}
+	for i := range panels {
+		to, low := s.scales[i*n:][:n], s.mins
+		if low != nil {
+			low = low[i*n:][:n]
+		}
+		if m.fused(tier) {
+			m.widenSupers(to, low, p+i)
+			continue
+		}
+		scales, mins := m.panelScales(p+i, i, s)
+		m.widen(to, scales)
+		if mins != nil {
+			m.widen(low, mins)
+		}
 	}
 }
 
-// widen converts a panel's scales to f32 and repeats them for every block.
-func (m *IntMatrix) widen(dst []float32, src []uint16) []float32 {
-	n, repeat := m.blocks*panelRows, m.group/blockSize
-	if repeat == 0 {
-		n, repeat = 2*n, 1
-	}
+// floats returns n values, in dst's memory if they fit.
+func floats(dst []float32, n int) []float32 {
 	if cap(dst) < n {
-		dst = aligned[float32](n)
+		return aligned[float32](n)
 	}
-	dst = dst[:n]
-	if repeat == 1 {
+	return dst[:n]
+}
+
+// widen converts a panel's scales to f32 and repeats them for every block.
+func (m *IntMatrix) widen(dst []float32, src []uint16) {
+	n, repeat := len(dst), m.group/blockSize
+	if repeat <= 1 {
 		widenHalves(dst, src)
-		return dst
+		return
 	}
 	for at, g := 0, 0; at < n; g++ {
 		group := dst[at:][:min(repeat*panelRows, n-at)]
@@ -369,72 +431,4 @@ func (m *IntMatrix) widen(dst []float32, src []uint16) []float32 {
 		}
 		at += len(group)
 	}
-	return dst
-}
-
-// mulDirectGeneric computes rows tokens of c.
-func mulDirectGeneric(f format, rows int, c *intTile) {
-	size := f.blockBytes()
-	for t := range rows {
-		var acc [panelRows]float32
-		for b := range c.blocks {
-			at := b*c.width + t
-			x := (*[blockSize]int8)(unsafe.Add(unsafe.Pointer(c.q), at*blockSize))
-			block := c.w[b*size:][:size]
-			first, second := blockSums(f, x, block)
-			xs, neg, half := *item(c.xs, at), *item(c.corr, at)>>7, *item(c.half, at)>>7
-			if c.groupBlocks == 0 {
-				c.addScaled(&acc, &first, 2*b, xs, half)
-				c.addScaled(&acc, &second, 2*b+1, xs, neg-half)
-				continue
-			}
-			for r := range first {
-				first[r] += second[r]
-			}
-			c.addScaled(&acc, &first, b/c.groupBlocks, xs, neg)
-		}
-		y := c.y[t*c.ld:][:panelRows]
-		for r, v := range acc {
-			if c.add != 0 {
-				v += y[r]
-			}
-			y[r] = v
-		}
-	}
-}
-
-// item is element i of an array.
-func item[T any](first *T, i int) *T {
-	return (*T)(unsafe.Add(unsafe.Pointer(first), uintptr(i)*unsafe.Sizeof(*first)))
-}
-
-func (c *intTile) addScaled(acc *[panelRows]float32, sums *[panelRows]int32, group int, xs float32, neg int32) {
-	for r, s := range sums {
-		acc[r] = fma32(float32(s), F16ToF32(c.scales[group*panelRows+r])*xs, acc[r])
-	}
-	if c.mins == nil {
-		return
-	}
-	sum := -(float32(neg) * xs)
-	for r := range acc {
-		acc[r] = fma32(sum, F16ToF32(c.mins[group*panelRows+r]), acc[r])
-	}
-}
-
-// blockSums returns the products of the first and the last 16 inputs.
-func blockSums(f format, x *[blockSize]int8, block []uint8) (first, second [panelRows]int32) {
-	for r := range panelRows {
-		var words [quads]uint32
-		f.unpack(&words, block[4*r:])
-		for q, w := range words {
-			s := int32(int8(w))*int32(x[4*q]) + int32(int8(w>>8))*int32(x[4*q+1]) +
-				int32(int8(w>>16))*int32(x[4*q+2]) + int32(int8(w>>24))*int32(x[4*q+3])
-			if q < quads/2 {
-				first[r] += s
-			} else {
-				second[r] += s
-			}
-		}
-	}
-	return first, second
 }

@@ -27,6 +27,12 @@ func widenHalvesAVX2(dst *float32, src *uint16, n int)
 func joinScalesAVX2(dst *uint16, super *uint16, fine *int8, supers, groups int)
 
 //go:noescape
+func joinScalesWideAVX2(dst *float32, super *uint16, fine *int8, supers, groups int)
+
+//go:noescape
+func joinMinsWideAVX2(dst *float32, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+
+//go:noescape
 func fetchAVX2(p *uint8, bytes int)
 
 //go:noescape
@@ -45,6 +51,29 @@ func wideTokens(tier Tier, _ format, group int) int {
 		return 40 // its kernel of stored panels takes as many tokens
 	}
 	return 6 // unpacking costs as much as two tokens
+}
+
+// fuses reports whether kernels of stored panels join scales of superblocks.
+func fuses(tier Tier, f format, group int, mins bool) bool {
+	if tier != AVX512 && tier != AMX {
+		return false
+	}
+	return f == 4 && group == blockSize && mins || f == 6 && group < blockSize
+}
+
+// joinScalesWide is joinScales in f32.
+func joinScalesWide(dst []float32, super []uint16, fine []int8, groups int) {
+	supers := len(super) / panelRows
+	_, _ = dst[supers*groups*panelRows-1], fine[supers*groups*panelRows-1]
+	joinScalesWideAVX2(&dst[0], &super[0], &fine[0], supers, groups)
+}
+
+// joinMinsWide is joinMins in f32.
+func joinMinsWide(dst []float32, u *superScales, at int) {
+	n := len(dst)
+	super, low := u.scale[at/u.groups:][:n/u.groups], u.min[at/u.groups:][:n/u.groups]
+	fine, fineMin := u.fine[at:][:n], u.fineMin[at:][:n]
+	joinMinsWideAVX2(&dst[0], &super[0], &fine[0], &low[0], &fineMin[0], u.offset, len(super)/panelRows, u.groups)
 }
 
 // expands reports whether the wide form of f differs from the stored one.
@@ -97,7 +126,7 @@ func streams(tier Tier) int {
 	switch {
 	case tier == Generic:
 		return 1
-	case tier == AVX512:
+	case tier == AVX512, tier == AMX:
 		return 4
 	case tier == AVXVNNI:
 		return 1

@@ -2,12 +2,19 @@
 
 package kernels
 
+// super marks scales that the kernel joins with those of superblocks.
+const super = 32
+
 // directForm names the direct kernel of a format and of c's groups.
 func directForm(f format, c *intTile) int {
+	form := int(f)
 	if c.groupBlocks == 0 {
-		return int(f) | short
+		form |= short
 	}
-	return int(f)
+	if c.super != nil {
+		form |= super
+	}
+	return form
 }
 
 // mulDirect computes rows tokens, a number that directRows gave.

@@ -225,8 +225,8 @@ group:
 	VMULPS Y1, Y3, Y3
 	VCVTPS2PH $0, Y2, (DI)
 	VCVTPS2PH $0, Y3, 16(DI)
-	ADDQ $16, DX
 	ADDQ $32, DI
+	ADDQ $16, DX
 	DECQ R9
 	JNZ group
 	ADDQ $32, SI
@@ -274,9 +274,94 @@ group:
 	VSUBPS Y7, Y3, Y3
 	VCVTPS2PH $0, Y2, (DI)
 	VCVTPS2PH $0, Y3, 16(DI)
+	ADDQ $32, DI
 	ADDQ $16, DX
 	ADDQ $16, R11
-	ADDQ $32, DI
+	DECQ R9
+	JNZ group
+	ADDQ $32, SI
+	ADDQ $32, R10
+	DECQ CX
+	JNZ super
+	VZEROUPPER
+	RET
+
+// func joinScalesWideAVX2(dst *float32, super *uint16, fine *int8, supers, groups int)
+//
+// Registers:
+//	DI dst, SI superblocks' scales, DX factors, CX superblocks left, R8 groups of one, R9 those left
+//	Y0 and Y1 a superblock's scales, Y2 and Y3 factors, then products
+TEXT ·joinScalesWideAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ super+8(FP), SI
+	MOVQ fine+16(FP), DX
+	MOVQ supers+24(FP), CX
+	MOVQ groups+32(FP), R8
+super:
+	VCVTPH2PS (SI), Y0
+	VCVTPH2PS 16(SI), Y1
+	MOVQ R8, R9
+group:
+	VPMOVSXBD (DX), Y2
+	VPMOVSXBD 8(DX), Y3
+	VCVTDQ2PS Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VMULPS Y0, Y2, Y2
+	VMULPS Y1, Y3, Y3
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ $64, DI
+	ADDQ $16, DX
+	DECQ R9
+	JNZ group
+	ADDQ $32, SI
+	DECQ CX
+	JNZ super
+	VZEROUPPER
+	RET
+
+// func joinMinsWideAVX2(dst *float32, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+//
+// Registers:
+//	DI dst, SI superblocks' scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left
+//	Y0 and Y1 a superblock's scales times offset, Y4 and Y5 its minimums, Y2, Y3, Y6 and Y7 factors, then products
+TEXT ·joinMinsWideAVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), DI
+	MOVQ super+8(FP), SI
+	MOVQ fine+16(FP), DX
+	MOVQ superMin+24(FP), R10
+	MOVQ fineMin+32(FP), R11
+	MOVQ supers+48(FP), CX
+	MOVQ groups+56(FP), R8
+super:
+	VBROADCASTSS offset+40(FP), Y6
+	VCVTPH2PS (SI), Y0
+	VCVTPH2PS 16(SI), Y1
+	VMULPS Y6, Y0, Y0
+	VMULPS Y6, Y1, Y1
+	VCVTPH2PS (R10), Y4
+	VCVTPH2PS 16(R10), Y5
+	MOVQ R8, R9
+group:
+	VPMOVSXBD (DX), Y2
+	VPMOVSXBD 8(DX), Y3
+	VCVTDQ2PS Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VPMOVSXBD (R11), Y6
+	VPMOVSXBD 8(R11), Y7
+	VCVTDQ2PS Y6, Y6
+	VCVTDQ2PS Y7, Y7
+	VMULPS Y0, Y2, Y2
+	VMULPS Y1, Y3, Y3
+	VMULPS Y4, Y6, Y6
+	VMULPS Y5, Y7, Y7
+	VSUBPS Y6, Y2, Y2
+	VSUBPS Y7, Y3, Y3
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ $64, DI
+	ADDQ $16, DX
+	ADDQ $16, R11
 	DECQ R9
 	JNZ group
 	ADDQ $32, SI

@@ -317,7 +317,7 @@ func (k amxKernel) store() {
 func amxExpand(a *asm, bits int) {
 	g := &intRegs{intISA: intISA{isa{"AMX", "Z", 16}, 1, true}, asm: a}
 	f := intFormat{bits: bits}
-	src := newQuadSource(g, f, 1)
+	src := newQuadSource(g, f, 1, false)
 	offset := g.new()
 	a.fn(fmt.Sprintf("expand%dAMX", bits), "(dst, src *uint8, blocks int)", 24,
 		"SI src, DI dst, AX blocks left", "first weights, then masks, last what is added to them")

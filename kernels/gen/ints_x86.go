@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // intISA is an instruction set of integer kernels on x86.
 type intISA struct {
@@ -17,20 +20,34 @@ var intISAs = []intISA{
 
 func (s intISA) evex() bool { return s.class == "Z" }
 
-// intFormat is how integers are stored: the bits, and for 6 whether groups are
-// half a block. The layout is package kernels' format.
+// intFormat is how integers are stored: the bits, for 6 whether groups are half a
+// block, and whether their scales are joined with those of superblocks as they are
+// read. The layout is package kernels' format.
 type intFormat struct {
 	bits  int
 	short bool
+	super bool
 }
 
-var intFormats = []intFormat{{8, false}, {6, false}, {6, true}, {5, false}, {4, false}, {3, false}, {2, false}}
+var intFormats = []intFormat{{bits: 8}, {bits: 6}, {bits: 6, short: true}, {bits: 5}, {bits: 4}, {bits: 3}, {bits: 2}}
+
+// directFormats lists what direct kernels read.
+func directFormats(s intISA) []intFormat {
+	if !s.evex() {
+		return intFormats
+	}
+	return append(slices.Clone(intFormats), intFormat{6, true, true}, intFormat{4, false, true})
+}
 
 func (f intFormat) String() string {
+	name := fmt.Sprint(f.bits)
 	if f.short {
-		return fmt.Sprintf("%dShort", f.bits)
+		name += "Short"
 	}
-	return fmt.Sprint(f.bits)
+	if f.super {
+		name += "Super"
+	}
+	return name
 }
 
 func (f intFormat) blockBytes() int { return f.bits * 64 }
@@ -43,7 +60,7 @@ func chain(bits int) int { return min(8, 32767/(2*127*(1<<bits-1))) }
 func x86Ints(s intISA) map[string][]byte {
 	small, large, expand := newAsm(), newAsm(), newAsm()
 	low := newAsm()
-	for _, f := range intFormats {
+	for _, f := range directFormats(s) {
 		for _, shape := range directShapes(s, f) {
 			to := small
 			if f.bits < 6 {

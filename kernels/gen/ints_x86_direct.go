@@ -18,6 +18,8 @@ type direct struct {
 	x, tmp string
 	ones   string
 	src    *quadSource
+	split  bool // high nibbles have a sum of their own, 16 times too large, and need no shift
+	supers superRegs
 }
 
 // directShape is how many tokens and panels a direct kernel takes.
@@ -40,7 +42,7 @@ func directShapes(s intISA, f intFormat) []directShape {
 		return []directShape{{2, 1}, {1, 1}}
 	case !s.evex():
 		return []directShape{{2, 1}, {1, 1}, {1, 2}}
-	case f.short:
+	case f.short && !f.super:
 		return []directShape{{2, 1}, {1, 1}, {1, 4}}
 	}
 	return []directShape{{8, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
@@ -53,8 +55,9 @@ func newDirect(a *asm, s intISA, f intFormat, tokens, panels, side int) (d *dire
 		g.third = "R13"
 	}
 	d = &direct{intRegs: g, intFormat: f, tokens: tokens, panels: panels, side: side}
+	d.split = s.evex() && f.bits == 4 && tokens == 1
 	d.result = g.list(tokens * panels * s.halves)
-	d.src = newQuadSource(g, f, side)
+	d.src = newQuadSource(g, f, side, d.split)
 	d.x, d.tmp = g.new(), d.src.spare
 	chained := !s.vnni && f.bits < 8 && !f.short
 	if chained {
@@ -63,13 +66,16 @@ func newDirect(a *asm, s intISA, f intFormat, tokens, panels, side int) (d *dire
 	d.sum = d.narrow
 	if !chained || chain(f.bits) < 8 {
 		parts := 1
-		if f.short {
+		if f.short || d.split {
 			parts = 2
 		}
 		d.sum = g.list(parts * side * tokens)
 	}
 	if !s.vnni {
 		d.ones = g.new()
+	}
+	if f.super {
+		d.supers = newSuperRegs(d)
 	}
 	return d, g.next <= g.limit()
 }
@@ -89,9 +95,18 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
 		"R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch",
 		"with minimums of one panel CX the distance from R9 to sums of activations",
-		"BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX its stride",
-		"first the results, then weights and masks, activations, sums of a block, ones")
-	d.intArgs("intTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10",
+		"BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride",
+		"first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks",
+		"with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales",
+		"R13 (R15 with half blocks)")
+	if panels > 1 {
+		a.label("panel")
+	}
+	scales, mins := "scales", "mins"
+	if f.super {
+		scales, mins = "fine", "fineMin"
+	}
+	d.intArgs("intTile", "w", "SI", scales, "R8", mins, "R15", "q", "DI", "xs", "R9", "corr", "R10",
 		"width", "R11", "blocks", "AX", "groupBlocks", "R13")
 	if f.bits < 8 {
 		d.src.masks()
@@ -111,14 +126,21 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	case panels > 1:
 		d.intArgs("intTile", "apartScales", "DX", "apart", "BX")
 	}
+	if f.super {
+		d.startSupers()
+	}
 	if panels == 4 {
 		d.op("LEAQ", "(BX)(BX*2)", "R12")
 		d.op("LEAQ", "(DX)(DX*2)", d.third)
 	}
 	if tokens == 8 {
 		d.nextPanel()
-		d.nextTile("intTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
-		d.op("MOVQ", "R13", "R14")
+		d.nextTile("intTile", "w", "SI", scales, "R8", mins, "R15", "blocks", "AX")
+		if f.super {
+			d.startSupers()
+		} else {
+			d.op("MOVQ", "R13", "R14")
+		}
 	}
 	if d.hasSums() {
 		d.intArgs("intTile", "sums", "CX")
@@ -128,6 +150,9 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		d.zero(r)
 	}
 	a.label("block")
+	if f.super {
+		d.nextSuper()
+	}
 	if tokens == 8 { // two tiles fetch the next panel while they compute
 		for off := 0; off < f.blockBytes()/2; off += 64 {
 			d.op("PREFETCHT1", mem(off, "R12"))
@@ -137,16 +162,23 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	for from := 0; from < panels*s.halves; from += d.side {
 		d.src.from = from
 		d.products()
-		d.scaleAll(from)
+		if f.super {
+			d.scaleSupers(from)
+		} else {
+			d.scaleAll(from)
+		}
 	}
 	d.op("ADDQ", imm(f.blockBytes()), "SI")
 	d.op("LEAQ", "(DI)(R11*8)", "DI")
 	d.op("ADDQ", "R11", "R9")
 	d.op("ADDQ", "R11", "R10")
-	if f.short {
+	switch {
+	case f.super:
+		d.stepSupers()
+	case f.short:
 		d.op("ADDQ", "R11", "CX")
 		d.op("ADDQ", "$64", "R8")
-	} else {
+	default:
 		d.op("DECQ", "R14")
 		d.op("JNZ", "same")
 		d.op("MOVQ", "R13", "R14")
@@ -164,13 +196,17 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	if tokens < 8 {
 		d.intArgs("intTile", "y", "DX")
 	}
+	step := "CX"
+	if f.short {
+		step = "R13" // CX goes on to the next tile
+	}
 	if panels > 1 {
-		d.intArgs("intTile", "apartY", "CX")
+		d.intArgs("intTile", "apartY", step)
 	}
 	if tokens > 1 {
-		d.intArgs("intTile", "ld", "CX")
+		d.intArgs("intTile", "ld", step)
 	}
-	d.op("SHLQ", "$2", "CX")
+	d.op("SHLQ", "$2", step)
 	turns := tokens * panels // one of them is 1
 	for t := range turns {
 		d.finish(fmt.Sprint("store", t), func(h int) string {
@@ -180,11 +216,13 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 			return d.result[h*tokens+t]
 		})
 		if t+1 < turns || tokens == 8 {
-			d.op("ADDQ", "CX", "DX")
+			d.op("ADDQ", step, "DX")
 		}
 	}
 	if tokens == 8 {
 		d.loopTiles("intTile_left")
+	}
+	if tokens == 8 || panels > 1 {
 		d.loopPanels()
 	}
 	ret(a)
@@ -194,22 +232,32 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 func (d *direct) nextPanel() {
 	d.label("panel")
 	d.intArgs("intTile", "q", "DI", "xs", "R9", "corr", "R10", "y", "DX", "tiles", "AX", "next", "R12")
+	if d.short {
+		d.intArgs("intTile", "half", "CX")
+	}
 	d.op("MOVQ", "AX", "intTile_left(BX)")
 	d.op("CMPQ", "intTile_panels(BX)", "$1")
 	d.op("JEQ", "tile")
 	d.op("MOVQ", "intTile_w(BX)", "R12")
-	d.op("ADDQ", "intTile_apart(BX)", "R12")
+	d.op("ADDQ", "intTile_step(BX)", "R12")
 }
 
 // loopPanels goes on to the panel beside, if there is one.
 func (d *direct) loopPanels() {
+	if d.panels > 1 {
+		d.op("MOVQ", "c+0(FP)", "BX")
+	}
 	d.op("DECQ", "intTile_panels(BX)")
 	d.op("JZ", "done")
-	d.op("MOVQ", "intTile_apart(BX)", "AX")
+	d.op("MOVQ", "intTile_step(BX)", "AX")
 	d.op("ADDQ", "AX", "intTile_w(BX)")
-	d.op("MOVQ", "intTile_apartScales(BX)", "AX")
-	d.op("ADDQ", "AX", "intTile_scales(BX)")
-	if d.bits <= 4 {
+	d.op("MOVQ", "intTile_stepScales(BX)", "AX")
+	if d.super {
+		d.besideSupers()
+	} else {
+		d.op("ADDQ", "AX", "intTile_scales(BX)")
+	}
+	if d.bits <= 4 && !d.super {
 		d.op("CMPQ", "intTile_mins(BX)", "$0")
 		d.op("JEQ", "noMins")
 		d.op("ADDQ", "AX", "intTile_mins(BX)")
@@ -277,7 +325,7 @@ func (d *direct) products() {
 	inChain, seen := 0, 0
 	d.src.each(func(q int, w []string) {
 		sums := d.sum
-		if d.short && q >= 4 {
+		if (d.short || d.split) && q >= 4 {
 			sums = d.sum[part:]
 		}
 		for t := range d.tokens {
@@ -315,6 +363,12 @@ func (d *direct) products() {
 		}
 		inChain = 0
 	})
+	for h := range d.side {
+		if d.split {
+			d.op("VPSRAD", "$4", d.sum[part+h], d.sum[part+h])
+			d.op("VPADDD", d.sum[part+h], d.sum[h], d.sum[h])
+		}
+	}
 }
 
 // start sets the sums of a block: to the correction where VPDPBUSD adds to them.
@@ -328,6 +382,16 @@ func (d *direct) start() {
 		return
 	}
 	part := d.side * d.tokens
+	if d.split {
+		d.correction(mem(0, "R10"), d.bits, d.sum[0])
+		for h := range d.side {
+			if h > 0 {
+				d.move(d.sum[0], d.sum[h])
+			}
+			d.zero(d.sum[part+h])
+		}
+		return
+	}
 	for t := range d.tokens {
 		d.correction(mem(4*t, "R10"), d.bits, d.sum[len(d.sum)-part+t])
 		if d.short {
@@ -340,6 +404,14 @@ func (d *direct) start() {
 			}
 		}
 	}
+}
+
+// parts is how many sums with scales of their own a block has.
+func (d *direct) parts() int {
+	if d.short {
+		return 2
+	}
+	return 1
 }
 
 // scaleAll adds the scaled sums of a block to the results.
@@ -362,11 +434,11 @@ func (d *direct) scaleAll(from int) {
 		}
 	}
 	scale := d.src.lo[0]
-	for p := 0; p < len(d.sum); p += part {
+	for p := range d.parts() {
 		for h := range d.side {
-			d.op("VCVTPH2PS", d.scales(32*p/part, from+h, "R8"), scale)
+			d.op("VCVTPH2PS", d.scales(32*p, from+h, "R8"), scale)
 			for t := range d.tokens {
-				sum, result := d.sum[p+h*d.tokens+t], d.result[(from+h)*d.tokens+t]
+				sum, result := d.sum[p*part+h*d.tokens+t], d.result[(from+h)*d.tokens+t]
 				d.op("VCVTDQ2PS", sum, sum)
 				if d.evex() {
 					d.op("VMULPS.BCST", mem(4*t, "R9"), scale, d.tmp)

@@ -7,7 +7,7 @@ func x86IntDeclarations() []byte {
 	a := new(asm)
 	a.WriteString(notice + "package kernels\n")
 	for _, s := range intISAs {
-		for _, f := range intFormats {
+		for _, f := range directFormats(s) {
 			for _, shape := range directShapes(s, f) {
 				fmt.Fprintf(a, "\n//go:noescape\nfunc %s(c *intTile)\n", shape.name(s, f))
 			}
@@ -31,19 +31,26 @@ func x86IntDispatch() []byte {
 	a := new(asm)
 	a.WriteString(notice + "package kernels\n")
 	key := func(f intFormat) string {
+		name := fmt.Sprint(f.bits)
 		if f.short {
-			return fmt.Sprintf("(%d|short)", f.bits)
+			name += "|short"
 		}
-		return fmt.Sprint(f.bits)
+		if f.super {
+			name += "|super"
+		}
+		if f.short || f.super {
+			return "(" + name + ")"
+		}
+		return name
 	}
 	a.WriteString("\n// panelsCode is what panels, where there are several, count for in a kernel's\n// number beside its tokens.\nconst panelsCode = 16\n")
 	a.WriteString("\nconst noKernel = \"kernels: no such integer kernel\"\n")
 	a.WriteString("\n// short marks groups of half a block.\nconst short = 16\n")
-	a.WriteString("\n// runDirect computes rows tokens of c, or one of several panels; form is the\n// format, and short.\n")
+	a.WriteString("\n// runDirect computes rows tokens of c, or one of several panels; form is the\n// format, short and super.\n")
 	a.WriteString("func runDirect(tier Tier, form, rows int, c *intTile) {\n\tswitch tier {\n")
 	for _, s := range intISAs {
 		fmt.Fprintf(a, "\tcase %s:\n\t\tswitch form<<8 | rows {\n", s.suffix)
-		for _, f := range intFormats {
+		for _, f := range directFormats(s) {
 			for _, shape := range directShapes(s, f) {
 				fmt.Fprintf(a, "\t\tcase %s<<8 | %d:\n\t\t\t%s(c)\n", key(f), shape.code(), shape.name(s, f))
 			}

@@ -9,11 +9,12 @@ type quadSource struct {
 	from, side int
 	lo, hi     []string
 	spare      string
-	low, mask  string // masks: low nibbles or pairs, bits of a plane
+	low, mask  string // masks: low nibbles or pairs, bits of a plane or high nibbles
+	split      bool   // high nibbles stay where they are
 }
 
-func newQuadSource(g *intRegs, f intFormat, side int) *quadSource {
-	s := &quadSource{intRegs: g, f: f, side: side, lo: g.list(side), spare: g.new()}
+func newQuadSource(g *intRegs, f intFormat, side int, split bool) *quadSource {
+	s := &quadSource{intRegs: g, f: f, side: side, lo: g.list(side), spare: g.new(), split: split}
 	s.hi = s.lo
 	if f.bits >= 4 {
 		s.hi = g.list(side)
@@ -21,7 +22,7 @@ func newQuadSource(g *intRegs, f intFormat, side int) *quadSource {
 	if f.bits < 8 || g.vnni {
 		s.low = g.new()
 	}
-	if f.bits == 6 || f.bits == 5 || f.bits == 3 {
+	if f.bits == 6 || f.bits == 5 || f.bits == 3 || split {
 		s.mask = g.new()
 	}
 	return s
@@ -50,6 +51,10 @@ func (s *quadSource) plane(first, width, q, to, half int, dst string) {
 // or joins bits of a plane to r; spare is lost.
 func (s *quadSource) or(first, width, q, to, half int, r string) {
 	s.plane(first, width, q, to, half, s.spare)
+	if s.evex() {
+		s.op("VPTERNLOGD", "$0xF8", s.mask, s.spare, r) // r | spare & mask
+		return
+	}
 	s.bitwise("VPAND", s.mask, s.spare, s.spare)
 	s.bitwise("VPOR", s.spare, r, r)
 }
@@ -59,6 +64,11 @@ func (s *quadSource) each(use func(q int, w []string)) {
 	for j := 0; s.f.bits >= 4 && j < 4; j++ {
 		for h := range s.side {
 			half, lo, hi := s.from+h, s.lo[h], s.hi[h]
+			if s.split {
+				s.bitwise("VPAND", s.weights(64*j, half), s.low, lo)
+				s.bitwise("VPAND", s.weights(64*j, half), s.mask, hi)
+				continue
+			}
 			s.load(s.weights(64*j, half), lo)
 			s.op("VPSRLW", "$4", lo, hi)
 			s.bitwise("VPAND", s.low, lo, lo)
@@ -92,6 +102,6 @@ func (s *quadSource) masks() {
 	}
 	s.bytes(low, s.low)
 	if s.mask != "" {
-		s.bytes(map[int]int{6: 0x30, 5: 0x10, 3: 0x04}[s.f.bits], s.mask)
+		s.bytes(map[int]int{6: 0x30, 5: 0x10, 4: 0xf0, 3: 0x04}[s.f.bits], s.mask)
 	}
 }

@@ -28,14 +28,14 @@ func (w wideForm) name(s intISA, tokens int) string {
 
 func wideForms(s intISA) []wideForm {
 	if s.vnni {
-		return []wideForm{{intFormat{8, false}, false}, {intFormat{8, true}, false}}
+		return []wideForm{{intFormat{bits: 8}, false}, {intFormat{bits: 8, short: true}, false}}
 	}
 	return []wideForm{
-		{intFormat{8, false}, true},
-		{intFormat{6, false}, false},
-		{intFormat{6, true}, false},
-		{intFormat{5, false}, false},
-		{intFormat{4, false}, false},
+		{intFormat{bits: 8}, true},
+		{intFormat{bits: 6}, false},
+		{intFormat{bits: 6, short: true}, false},
+		{intFormat{bits: 5}, false},
+		{intFormat{bits: 4}, false},
 	}
 }
 
@@ -367,7 +367,7 @@ func (g *wide) correct(t, side int) {
 func x86Expand(a *asm, s intISA, bits int) {
 	g := &intRegs{intISA: s, asm: a}
 	f := intFormat{bits: bits}
-	src := newQuadSource(g, f, 1)
+	src := newQuadSource(g, f, 1, false)
 	offset, mask := g.new(), g.new()
 	a.fn(fmt.Sprintf("expand%d%s", bits, s.suffix), "(dst, src *uint8, blocks int)", 24,
 		"SI src, DI dst, AX blocks left",

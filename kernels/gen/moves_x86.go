@@ -10,8 +10,10 @@ func movesAVX2() []byte {
 	x86Transpose(a)
 	x86Quantize(a)
 	x86WidenHalves(a)
-	x86JoinScales(a)
-	x86JoinMins(a)
+	for _, wide := range []bool{false, true} {
+		x86JoinScales(a, wide)
+		x86JoinMins(a, wide)
+	}
 	x86Fetch(a)
 	x86PairBlocks(a)
 	return a.Bytes()
@@ -53,9 +55,32 @@ func x86WidenHalves(a *asm) {
 	ret(a)
 }
 
+// joined names a function that joins scales and its result: binary16, or f32 if
+// wide.
+func joined(name string, wide bool) (full, kind string) {
+	if wide {
+		return name + "WideAVX2", "float32"
+	}
+	return name + "AVX2", "uint16"
+}
+
+// x86StoreJoined stores a group's 16 values at DI and goes on.
+func x86StoreJoined(a *asm, wide bool, lo, hi string) {
+	if wide {
+		a.op("VMOVUPS", lo, "(DI)")
+		a.op("VMOVUPS", hi, "32(DI)")
+		a.op("ADDQ", "$64", "DI")
+		return
+	}
+	a.op("VCVTPS2PH", "$0", lo, "(DI)")
+	a.op("VCVTPS2PH", "$0", hi, "16(DI)")
+	a.op("ADDQ", "$32", "DI")
+}
+
 // x86JoinScales writes the products of superblocks' scales and groups' factors.
-func x86JoinScales(a *asm) {
-	a.fn("joinScalesAVX2", "(dst *uint16, super *uint16, fine *int8, supers, groups int)", 40,
+func x86JoinScales(a *asm, wide bool) {
+	name, kind := joined("joinScales", wide)
+	a.fn(name, "(dst *"+kind+", super *uint16, fine *int8, supers, groups int)", 40,
 		"DI dst, SI superblocks' scales, DX factors, CX superblocks left, R8 groups of one, R9 those left",
 		"Y0 and Y1 a superblock's scales, Y2 and Y3 factors, then products")
 	load(a, "dst", "DI", "super", "SI", "fine", "DX", "supers", "CX", "groups", "R8")
@@ -67,10 +92,8 @@ func x86JoinScales(a *asm) {
 	x86Factors(a, "DX", "Y2", "Y3")
 	a.op("VMULPS", "Y0", "Y2", "Y2")
 	a.op("VMULPS", "Y1", "Y3", "Y3")
-	a.op("VCVTPS2PH", "$0", "Y2", "(DI)")
-	a.op("VCVTPS2PH", "$0", "Y3", "16(DI)")
+	x86StoreJoined(a, wide, "Y2", "Y3")
 	a.op("ADDQ", "$16", "DX")
-	a.op("ADDQ", "$32", "DI")
 	a.op("DECQ", "R9")
 	a.op("JNZ", "group")
 	a.op("ADDQ", "$32", "SI")
@@ -100,8 +123,9 @@ func x86Factors(a *asm, from, lo, hi string) {
 }
 
 // x86JoinMins writes the minimums that go with those scales.
-func x86JoinMins(a *asm) {
-	a.fn("joinMinsAVX2", "(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)", 64,
+func x86JoinMins(a *asm, wide bool) {
+	name, kind := joined("joinMins", wide)
+	a.fn(name, "(dst *"+kind+", super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)", 64,
 		"DI dst, SI superblocks' scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left",
 		"Y0 and Y1 a superblock's scales times offset, Y4 and Y5 its minimums, Y2, Y3, Y6 and Y7 factors, then products")
 	load(a, "dst", "DI", "super", "SI", "fine", "DX", "superMin", "R10", "fineMin", "R11")
@@ -125,12 +149,10 @@ func x86JoinMins(a *asm) {
 	a.op("VMULPS", "Y5", "Y7", "Y7")
 	a.op("VSUBPS", "Y6", "Y2", "Y2")
 	a.op("VSUBPS", "Y7", "Y3", "Y3")
-	a.op("VCVTPS2PH", "$0", "Y2", "(DI)")
-	a.op("VCVTPS2PH", "$0", "Y3", "16(DI)")
+	x86StoreJoined(a, wide, "Y2", "Y3")
 	for _, r := range []string{"DX", "R11"} {
 		a.op("ADDQ", "$16", r)
 	}
-	a.op("ADDQ", "$32", "DI")
 	a.op("DECQ", "R9")
 	a.op("JNZ", "group")
 	for _, r := range []string{"SI", "R10"} {
