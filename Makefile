@@ -6,6 +6,8 @@ KILLS    ?= 10
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 QEMU        ?= qemu-aarch64-static
+# Packages in which nothing runs at the same time as anything else.
+SERIAL_PKG := /datasets/loader /datasets/score /harness/search /harness/store/bundle /kernels/gen /reports/page /reports/plot /reports/profile
 # Packages whose arithmetic differs by architecture.
 ARCH_PKG := ./kernels/... ./runners/engine/... ./runners/model/... ./runners/tokenizer/...
 
@@ -35,7 +37,7 @@ test-noasm: ## without a line of assembly
 	$(GO) test -tags noasm -timeout 15m $(ARCH_PKG)
 
 test-race: ## the concurrent packages under the race detector
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -v $(SERIAL_PKG:%=-e %$$))
 
 test-arm64: ## the arm64 code under user-mode emulation, three generations of cores
 	for cpu in cortex-a72 cortex-a76 max; do \
