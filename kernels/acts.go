@@ -25,6 +25,15 @@ type Acts struct {
 
 	sums   []float32 // minus the sum of a block's q*scale, made when first needed
 	summed bool
+
+	ready [8]corrections // by bits of weights, made when first needed
+}
+
+// corrections are what takes the offset of weights out of the sums of a block:
+// minus the offset times the sum of its q, and the same of its halves.
+type corrections struct {
+	made               bool
+	all, first, second []int32
 }
 
 // quantJob is one Quantize in flight; unit i covers chunk tokens.
@@ -86,6 +95,9 @@ func (a *Acts) quantize(p *Pool, x []float32, ldx, n, cols int, of *Acts) {
 
 func (a *Acts) grow(n, cols int) {
 	a.paired, a.summed = false, false
+	for i := range a.ready {
+		a.ready[i].made = false
+	}
 	a.n, a.cols = n, cols
 	a.blocks = (cols + blockSize - 1) / blockSize
 	count := n * a.blocks
@@ -124,6 +136,23 @@ func (a *Acts) sum() {
 		a.sums[i] = float32(a.corr[i]>>7) * scale
 	}
 	a.summed = true
+}
+
+// correct fills the corrections of weights of so many bits.
+func (a *Acts) correct(bits int) {
+	c := &a.ready[bits]
+	if c.made {
+		return
+	}
+	n := len(a.corr)
+	if cap(c.all) < n {
+		c.all, c.first, c.second = aligned[int32](n), aligned[int32](n), aligned[int32](n)
+	}
+	c.all, c.first, c.second = c.all[:n], c.first[:n], c.second[:n]
+	for i, half := range a.half {
+		c.all[i], c.first[i], c.second[i] = a.corr[i]>>(8-bits), half>>(8-bits), (a.corr[i]-half)>>(8-bits)
+	}
+	c.made = true
 }
 
 // tile returns the width of the tile of token t and the index, in blocks, of

@@ -131,6 +131,12 @@ func (o *Out) prepare(n int) {
 			o.Rest.pair()
 		}
 	}
+	if n >= actTile && m.format < 8 && (tier == AVX512 || tier == AMX) && n < wideTokens(AVX512, m.format, m.kernelGroup(tier)) {
+		o.A.correct(int(m.format))
+		if o.Rest != nil {
+			o.Rest.correct(int(m.format))
+		}
+	}
 	if (m.mins != nil || m.super != nil && m.super.min != nil) && (tier == AVX512 || tier == AMX) {
 		o.A.sum()
 		if o.Rest != nil {

@@ -7,8 +7,8 @@ import "unsafe"
 type actView struct {
 	q     *int8
 	xs    *float32 // scales
-	corr  *int32   // -128 times the sum of a block's q
-	half  *int32   // -128 times the sum of its first 16
+	corr  *int32   // -128 times the sum of a block's q, or corrections
+	half  *int32   // -128 times the sum of its first 16, or corrections
 	sums  *float32 // see Acts.sum, nil if not needed
 	width int      // tokens of the tile: the distance of blocks
 }
@@ -175,11 +175,26 @@ func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles, next int, add 
 	c.y, c.ld = o.Y[p*panelRows:][:(tiles*actTile-1)*o.LdY+panels*panelRows], o.LdY
 	c.setAdd(add)
 	c.actView = a.view(0)
+	m.useCorrections(AVX512, actTile, a, 0, &c.actView)
 	c.next = c.q // with nothing to fetch, lines that are needed anyway
 	if next < m.panelCount() {
 		c.next = (*int8)(unsafe.Pointer(&m.panel(next)[0]))
 	}
 	mulDirect(AVX512, m.format, actTile, c)
+}
+
+// useCorrections points the view of a from token t on at corrections, if the kernel
+// of so many tokens wants them.
+func (m *IntMatrix) useCorrections(tier Tier, rows int, a *Acts, t int, v *actView) {
+	if tier != AVX512 || rows < actTile || m.format == 8 {
+		return
+	}
+	c := &a.ready[m.format]
+	_, at := a.tile(t)
+	v.corr = &c.all[at]
+	if m.group < blockSize {
+		v.corr, v.half = &c.second[at], &c.first[at]
+	}
 }
 
 // stored returns the work of a kernel on panel p as it is stored.
@@ -248,6 +263,7 @@ func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool,
 	for t < n {
 		rows := directRows(tier, m.format, m.kernelGroup(tier), min(n-t, actTile-t%actTile))
 		c.actView = a.view(t)
+		m.useCorrections(tier, rows, a, t, &c.actView)
 		c.tiles, c.panels, c.next = 1, 1, c.q
 		edge := m.open(&c.output, o, t, p, rows, s)
 		mulDirect(tier, m.format, rows, c)

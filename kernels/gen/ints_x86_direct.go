@@ -393,6 +393,13 @@ func (d *direct) start() {
 		return
 	}
 	for t := range d.tokens {
+		if d.tokens == 8 { // whose corrections are ready
+			d.op("VPBROADCASTD", mem(4*t, "R10"), d.sum[len(d.sum)-part+t])
+			if d.short {
+				d.op("VPBROADCASTD", mem(4*t, "CX"), d.sum[t])
+			}
+			continue
+		}
 		d.correction(mem(4*t, "R10"), d.bits, d.sum[len(d.sum)-part+t])
 		if d.short {
 			d.correction(mem(4*t, "CX"), d.bits, d.sum[t])
