@@ -1,5 +1,5 @@
-// Command skips reads the output of go test -json and fails when a test was
-// skipped that expected.txt does not name: a missing data set or board must
+// Command skips reads the output of go test -json, prints what failed and fails when
+// a test was skipped that expected.txt does not name: a missing data set or board must
 // never pass for a tested one.
 package main
 
@@ -17,7 +17,17 @@ import (
 //go:embed expected.txt
 var expected string
 
-type event struct{ Action, Package, Test, Output string }
+type event struct{ Action, Package, ImportPath, Test, Output string }
+
+// reason is the last line that a test printed, without go test's own.
+func reason(output string) (last string) {
+	for line := range strings.Lines(output) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "---") && !strings.HasPrefix(line, "===") {
+			last = line
+		}
+	}
+	return last
+}
 
 func main() {
 	if err := check(os.Stdin, os.Stdout); err != nil {
@@ -41,27 +51,32 @@ func check(r io.Reader, w io.Writer) error {
 		}
 		allowed = append(allowed, re)
 	}
-	reason := map[string]string{}
+	output := map[string]string{} // of tests and packages that run
 	var passed, failed, skipped, surprising int
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
 		var e event
-		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Test == "" {
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			fmt.Fprintf(w, "%s\n", lines.Bytes()) // what failed before a test ran
 			continue
 		}
-		name := e.Package + " " + e.Test
+		name := strings.TrimSpace(e.Package + e.ImportPath + " " + e.Test)
 		switch e.Action {
-		case "output":
-			if text := strings.TrimSpace(e.Output); text != "" && !strings.HasPrefix(text, "---") && !strings.HasPrefix(text, "===") {
-				reason[name] = text
-			}
-		case "pass":
-			passed++
-		case "fail":
+		case "output", "build-output":
+			output[name] += e.Output
+			continue
+		case "fail", "build-fail":
 			failed++
-			fmt.Fprintf(w, "failed: %s: %s\n", name, reason[name])
+			fmt.Fprintf(w, "failed: %s\n%s", name, output[name])
+		case "pass":
+			if e.Test != "" {
+				passed++
+			}
 		case "skip":
+			if e.Test == "" {
+				break // a package without tests
+			}
 			skipped++
 			verdict := "unexpected skip"
 			for _, re := range allowed {
@@ -72,8 +87,11 @@ func check(r io.Reader, w io.Writer) error {
 			if verdict == "unexpected skip" {
 				surprising++
 			}
-			fmt.Fprintf(w, "%s: %s: %s\n", verdict, name, reason[name])
+			fmt.Fprintf(w, "%s: %s: %s\n", verdict, name, reason(output[name]))
+		default:
+			continue
 		}
+		delete(output, name)
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("reading test events: %w", err)

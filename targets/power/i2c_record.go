@@ -93,10 +93,12 @@ func (r *Recorder) Flush() error {
 }
 
 // Replayed is a bus that gives a recording's answers, in order, to a driver that
-// asks the same questions. Behind the last it returns io.EOF.
+// asks the same questions. Behind the last it returns io.EOF, and likewise where
+// the recorded driver only gave the sensor back and this one asks on.
 type Replayed struct {
 	play  i2ctest.Playback
 	times []time.Duration
+	asked int // transactions up to the last that read
 }
 
 // Replay reads a recording whole.
@@ -119,6 +121,9 @@ func Replay(r io.Reader) (*Replayed, error) {
 			return nil, fmt.Errorf("reading an I²C recording: line %d: %w", n, err)
 		}
 		p.play.Ops, p.times = append(p.play.Ops, op), append(p.times, t)
+		if len(op.R) > 0 {
+			p.asked = len(p.times)
+		}
 	}
 	if err := in.Err(); err != nil {
 		if errors.Is(err, bufio.ErrTooLong) {
@@ -170,7 +175,7 @@ func (p *Replayed) SetSpeed(physic.Frequency) error { return nil }
 
 // Tx implements i2c.Bus.
 func (p *Replayed) Tx(addr uint16, w, r []byte) error {
-	if p.play.Count == len(p.play.Ops) {
+	if n := p.play.Count; n == len(p.play.Ops) || n >= p.asked && len(r) > 0 {
 		return fmt.Errorf("the recording has ended: %w", io.EOF)
 	}
 	return p.play.Tx(addr, w, r)

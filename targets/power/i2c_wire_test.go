@@ -97,6 +97,40 @@ func TestRecordAndReplay(t *testing.T) {
 	}
 }
 
+// What a meter writes when it is closed ends its recording, not with an error.
+func TestReplayEndsWhereTheSensorWasGivenBack(t *testing.T) {
+	s := (&script{addr: 0x40}).
+		reads(0xFE, 0x5449, 0xFF, 0x2260, 0x00, 0x4127, 0x05, 0).
+		writes(0x05, 0x0800).writes(0x00, 0x4000|planINA(35*time.Millisecond, 1).bits()).
+		reads(0x06, 8, 0x05, 0x0800, 0x01, 0x0FA0, 0x02, 0x0FA0, 0x04, 0x0FA0, 0x03, 0x0320, 0x01, 0x0FA0, 0x02, 0x0FA0).
+		reads(0x06, 8, 0x01, 0x07D0, 0x02, 0x0FA0).
+		writes(0x05, 0).writes(0x00, 0x4127)
+	cfg := I2C{Chip: ChipINA226, Sleep: noSleep, Rails: []I2CRail{{Name: "5V", ShuntUOhm: 10000}}}
+	var file bytes.Buffer
+	rec := Record(s.bus(), &file)
+	m, err := OpenI2COn(rec, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(m Meter) error { return m.Read(make([]Value, 1)) }
+	if err := errors.Join(read(m), m.Close(), rec.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	replay, err := Replay(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = OpenI2COn(replay, cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(m); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(m); !errors.Is(err, io.EOF) {
+		t.Errorf("behind the last reading: %v, want io.EOF", err)
+	}
+}
+
 func readTwice(t *testing.T, bus i2c.Bus, cfg I2C) (Meter, []Value) {
 	t.Helper()
 	m, err := OpenI2COn(bus, cfg)
