@@ -105,7 +105,11 @@ func (l *lane) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureRe
 		defer release()
 	}
 	l.tell("trials")
-	ctx, cancel := context.WithTimeout(ctx, trialLimit+l.plan.WarmupLimit+8*l.plan.Window+2*l.plan.IdleWindow+l.plan.cooling())
+	limit := trialLimit + l.plan.WarmupLimit + 8*l.plan.Window + 2*l.plan.IdleWindow + l.plan.cooling()
+	if l.plan.Energy && l.plan.Window == 0 {
+		limit += 2 * measure.LongestWindow
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	p, err := l.target.Start(ctx)
 	if err != nil {
@@ -145,12 +149,9 @@ func label(m *wire.MeasureResult) {
 // virtualBoard is what the runner on a virtual board says of its machine.
 const virtualBoard = board.Emulated
 
-// Windows of a trial whose energy is read at this machine, as the runner's own
-// with a sensor on the board.
-const (
-	meteredWindow = 10 * time.Second
-	meteredIdle   = 2 * time.Second
-)
+// meteredIdle is the idle window of a trial whose energy is read at this machine, as
+// the runner's own with a sensor on the board.
+const meteredIdle = 2 * time.Second
 
 // ask has a runner measure, beside a meter at this machine where the target's is
 // one.
@@ -167,8 +168,8 @@ func (l *lane) ask(ctx context.Context, p *Process, req wire.Measure) (wire.Meas
 		return p.Measure(ctx, req, l.stage)
 	}
 	defer meter.Close() //nolint:errcheck // what it read is judged by itself
-	req.NoEnergy = true
-	req.Window, req.IdleWindow = cmp.Or(req.Window, meteredWindow), cmp.Or(req.IdleWindow, meteredIdle)
+	req.NoEnergy, req.Outside = true, true
+	req.Window, req.IdleWindow = cmp.Or(req.Window, measure.EnergyWindow(meter.Describe().Cycle)), cmp.Or(req.IdleWindow, meteredIdle)
 	outside, err := measure.StartOutside(ctx, meter, req.Window, req.Seed, p.Time)
 	if err != nil {
 		return wire.MeasureResult{}, err

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/seed-c6f48606/harness/runners/wire"
@@ -20,6 +21,7 @@ const (
 	mostLook       = 500 * time.Millisecond
 	slowLook       = 450 * time.Millisecond // less than mostLook, so that no tick is missed
 	firmwareLook   = time.Second
+	mostSilences   = 3  // in a row of a firmware that has answered, until it is no longer asked
 	maxClocks      = 32 // a server has a clock a core
 )
 
@@ -31,6 +33,8 @@ type conditions struct {
 	hottest *float64
 	bits    *board.Throttle // that stood at any look
 	volts   *float64        // least
+	capped  []string        // policies that something holds below their hardware's clock
+	dumb    bool            // the firmware stopped answering
 }
 
 // watch looks at a machine while it works. Its CPU time is the runner's own.
@@ -44,6 +48,7 @@ type watch struct {
 	supplies []board.Supply
 	kind     board.Kind
 	silent   bool      // the firmware does not answer
+	failed   int       // times in a row that it did not
 	asked    time.Time // the firmware
 	slow     time.Time // what may be slow
 
@@ -53,8 +58,12 @@ type watch struct {
 	done   chan struct{} // nil = there is nothing to look at
 }
 
-// newWatch finds out what there is to look at.
-func (m Machine) newWatch(kind string, limits Limits) *watch {
+// policies are the machine's frequency policies as they are now.
+func (m Machine) policies() []board.Policy { return board.At(m.Root).Policies() }
+
+// newWatch finds out what there is to look at. A policy should reach the greatest
+// clock of before or now.
+func (m Machine) newWatch(kind string, limits Limits, before []board.Policy) *watch {
 	s := board.At(m.Root)
 	w := &watch{
 		source: s, limits: limits, policies: s.Policies(), zones: s.Zones(), devices: s.Devices(), supplies: s.Supplies(),
@@ -69,8 +78,11 @@ func (m Machine) newWatch(kind string, limits Limits) *watch {
 	w.silent = !w.kind.Pi()
 	for _, p := range w.policies {
 		w.seen.clocks = append(w.seen.clocks, wire.Clock{
-			Name: p.Name, CPUs: p.CPUs, Governor: p.Governor, TargetKHz: target(p), CapKHz: target(p), Locked: p.Locked(),
+			Name: p.Name, CPUs: p.CPUs, Governor: p.Governor, TargetKHz: max(target(p), clockOf(before, p.Name)), CapKHz: target(p), Locked: p.Locked(),
 		})
+		if p.Steady() && p.MaxKHz < p.TopKHz && !w.kind.Jetson() { // whose power modes do that
+			w.seen.capped = append(w.seen.capped, fmt.Sprintf("%s (%d of %d MHz)", p.Name, p.MaxKHz/1000, p.TopKHz/1000))
+		}
 	}
 	for _, d := range w.devices {
 		w.seen.clocks = append(w.seen.clocks, wire.Clock{Name: d.Name})
@@ -87,9 +99,19 @@ func target(p board.Policy) float64 {
 	return float64(p.MaxKHz)
 }
 
+// clockOf is the clock that the policy of that name should have, 0 where it is not known.
+func clockOf(policies []board.Policy, name string) float64 {
+	for _, p := range policies {
+		if p.Name == name {
+			return target(p)
+		}
+	}
+	return 0
+}
+
 // watch begins to look; stop ends it. A machine that tells nothing is left alone.
-func (m Machine) watch(ctx context.Context, kind string, window time.Duration, limits Limits) *watch {
-	w := m.newWatch(kind, limits)
+func (m Machine) watch(ctx context.Context, kind string, window time.Duration, limits Limits, before []board.Policy) *watch {
+	w := m.newWatch(kind, limits, before)
 	w.ctx = ctx
 	if len(w.policies)+len(w.zones)+len(w.coolings)+len(w.devices)+len(w.supplies) == 0 && w.silent {
 		return w
@@ -207,9 +229,13 @@ func (w *watch) cool(kind string, state int64) {
 func (w *watch) ask(ctx context.Context) {
 	bits, err := w.source.Throttle(ctx)
 	if err != nil {
-		w.silent = ctx.Err() == nil
+		w.failed++
+		if answered := w.seen.bits != nil; ctx.Err() == nil && (!answered || w.failed == mostSilences) {
+			w.silent, w.seen.dumb = true, answered
+		}
 		return
 	}
+	w.failed = 0
 	if w.seen.bits == nil {
 		w.seen.bits = new(board.Throttle)
 	}

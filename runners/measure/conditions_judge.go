@@ -59,6 +59,12 @@ func (f facts) conditionDoubts(l Limits, warn func(code, text string)) {
 	if len(loose) > 0 {
 		warn("governor", "the clock followed the load and was not always at its greatest: "+strings.Join(loose, ", ")+"; governor performance holds it")
 	}
+	if len(f.capped) > 0 {
+		warn("clock-capped", "a clock is held below what its hardware can: "+strings.Join(f.capped, ", ")+"; harness targets doctor says how to lift it")
+	}
+	if f.dumb {
+		warn("throttle-unknown", "the firmware stopped telling of throttling during the window: a short one may be missed")
+	}
 	if f.pi && e.ThrottleBits == nil {
 		warn("throttle-unknown", "the firmware does not tell of throttling: install vcgencmd, and put the user into the group video")
 	}

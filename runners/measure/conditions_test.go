@@ -48,7 +48,7 @@ func put(t *testing.T, m Machine, name, text string) {
 // What happens between the window's ends is seen by looking, or not at all.
 func TestAWatchSeesWhatHappens(t *testing.T) {
 	m := tree(t, pi)
-	w := m.newWatch(string(board.Pi5), DefaultLimits)
+	w := m.newWatch(string(board.Pi5), DefaultLimits, nil)
 	at := time.Unix(1000, 0)
 	look := func() {
 		at = at.Add(firmwareLook)
@@ -88,7 +88,7 @@ func TestAWatchSeesWhatHappens(t *testing.T) {
 // A firmware that cannot be asked is said to be unknown, and not asked again: a
 // question may cost a process.
 func TestASilentFirmwareIsUnknown(t *testing.T) {
-	w := tree(t, pi, map[string]string{"sys/devices/platform/soc/soc:firmware/get_throttled": "none"}).newWatch(string(board.Pi5), DefaultLimits)
+	w := tree(t, pi, map[string]string{"sys/devices/platform/soc/soc:firmware/get_throttled": "none"}).newWatch(string(board.Pi5), DefaultLimits, nil)
 	w.look(t.Context(), time.Unix(1000, 0))
 	if !w.silent || w.seen.bits != nil {
 		t.Errorf("silent %v, bits %v", w.silent, w.seen.bits)
@@ -96,6 +96,59 @@ func TestASilentFirmwareIsUnknown(t *testing.T) {
 	_, _, warnings := DefaultLimits.judge(facts{windowS: 1, settled: true, cores: 1, threads: 1, pi: true})
 	if !warned(warnings, "throttle-unknown") {
 		t.Errorf("warnings %v", warnings)
+	}
+}
+
+// One question in vain must not blind a window: the kernel clears the bits that stay.
+func TestAFirmwareThatFailsOnceIsAskedAgain(t *testing.T) {
+	const file = "sys/devices/platform/soc/soc:firmware/get_throttled"
+	m := tree(t, pi)
+	w := m.newWatch(string(board.Pi5), DefaultLimits, nil)
+	at := time.Unix(1000, 0)
+	look := func(text string) {
+		t.Helper()
+		put(t, m, file, text)
+		at = at.Add(firmwareLook)
+		w.look(t.Context(), at)
+	}
+	for _, text := range []string{"0\n", "none", "none", "4\n", "none", "none"} {
+		look(text)
+	}
+	if w.silent || w.seen.dumb || w.seen.bits == nil || *w.seen.bits&board.ThrottledNow == 0 {
+		t.Fatalf("silent %v, dumb %v, bits %v: want the throttling that came after two failures", w.silent, w.seen.dumb, w.seen.bits)
+	}
+	look("none")
+	if !w.silent || !w.seen.dumb {
+		t.Error("the third failure in a row does not count")
+	}
+	bits := uint32(*w.seen.bits)
+	_, _, warnings := DefaultLimits.judge(facts{evidence: wire.Evidence{ThrottleBits: &bits}, pi: true, dumb: w.seen.dumb})
+	if !warned(warnings, "throttle-unknown") {
+		t.Errorf("warnings %v", warnings)
+	}
+}
+
+// A cap that began before the window is one: its clock is not what the board can do.
+func TestACapBeforeTheWindow(t *testing.T) {
+	m := tree(t, pi)
+	before := m.policies()
+	put(t, m, "sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq", "1200000\n")
+	put(t, m, "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq", "1200000\n")
+	put(t, m, "sys/devices/system/cpu/cpufreq/policy0/cpuinfo_max_freq", "2400000\n")
+	judge := func(before []board.Policy) (wire.Verdict, []wire.Warning) {
+		w := m.newWatch(string(board.Pi5), DefaultLimits, before)
+		w.look(t.Context(), time.Unix(1000, 0))
+		f := facts{windowS: 1, settled: true, cores: 1, threads: 1, capped: w.seen.capped}
+		w.seen.fill(&f.evidence)
+		verdict, _, warnings := DefaultLimits.judge(f)
+		return verdict, warnings
+	}
+	if verdict, _ := judge(before); verdict != wire.Throttled {
+		t.Errorf("a clock that fell in the warm-up is %q, want %q", verdict, wire.Throttled)
+	}
+	verdict, warnings := judge(m.policies())
+	if verdict != wire.Valid || !warned(warnings, "clock-capped") {
+		t.Errorf("a standing cap is %q with warnings %v, want valid with clock-capped", verdict, warnings)
 	}
 }
 

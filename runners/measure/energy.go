@@ -13,7 +13,6 @@ import (
 
 const (
 	energyWindow = 10 * time.Second
-	longWindow   = 60 * time.Second
 	energyIdle   = 2 * time.Second
 	windowReads  = 60 // readings that a short window is to have
 )
@@ -43,11 +42,17 @@ func (m Machine) openMeter() (meter power.Meter, reason, mend string) {
 	return meter, "", ""
 }
 
-// window is how long a trial must last for a sensor: long enough for the readings
-// of a slow one.
-func (s *sensor) window() time.Duration {
-	need := time.Duration(2*DefaultLimits.Readings) * s.meter.Describe().Cycle
-	return min(longWindow, max(energyWindow, need))
+// LongestWindow is EnergyWindow of the slowest sensor, with a reading in 5 s.
+const LongestWindow = 5 * time.Minute
+
+// window is how long a trial must last for the sensor.
+func (s *sensor) window() time.Duration { return EnergyWindow(s.meter.Describe().Cycle) }
+
+// EnergyWindow is how long a trial must last for a sensor with that time between new
+// values: long enough for the readings of a slow one.
+func EnergyWindow(cycle time.Duration) time.Duration {
+	need := time.Duration(2*DefaultLimits.Readings) * cycle
+	return min(LongestWindow, max(energyWindow, need))
 }
 
 // start begins to sample for windows of that length, at moments drawn from seed.

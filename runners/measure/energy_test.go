@@ -180,8 +180,29 @@ func TestTheWindowOfASlowSensor(t *testing.T) {
 	if got := s.window(); got != energyWindow {
 		t.Errorf("a quick sensor: %v, want %v", got, energyWindow)
 	}
-	if got := (&sensor{meter: slow{}}).window(); got != longWindow {
-		t.Errorf("a slow sensor: %v, want %v", got, longWindow)
+	if got := (&sensor{meter: slow{}}).window(); got != 2*time.Minute {
+		t.Errorf("a slow sensor: %v, want %v", got, 2*time.Minute)
+	}
+	if got := EnergyWindow(time.Minute); got != LongestWindow {
+		t.Errorf("the slowest: %v, want %v", got, LongestWindow)
+	}
+}
+
+// Power follows the temperature, whoever reads it.
+func TestEnergyNeedsASteadyTemperature(t *testing.T) {
+	s, _ := openSensor(t, time.Second)
+	for _, c := range []struct {
+		name   string
+		trial  trial
+		steady bool
+	}{
+		{"no energy", trial{}, false},
+		{"a sensor here", trial{sensor: *s}, true},
+		{"a sensor elsewhere", trial{req: wire.Measure{NoEnergy: true, Outside: true}}, true},
+	} {
+		if got := c.trial.thermometer() != nil; got != c.steady {
+			t.Errorf("%s: the temperature is waited for: %v, want %v", c.name, got, c.steady)
+		}
 	}
 }
 

@@ -139,17 +139,23 @@ func checkMeasure(req *wire.Measure) error {
 	return nil
 }
 
-func (t *trial) run(ctx context.Context, progress Progress) error {
-	var thermal func() *float64
-	if t.sensor.meter != nil {
-		thermal = func() *float64 { return board.Hottest(t.session.machine.Root) }
+// thermometer tells the hottest zone to a warm-up that must leave the temperature
+// steady, since power follows it; nil where no energy is read.
+func (t *trial) thermometer() func() *float64 {
+	if t.sensor.meter == nil && !t.req.Outside {
+		return nil
 	}
+	return func() *float64 { return board.Hottest(t.session.machine.Root) }
+}
+
+func (t *trial) run(ctx context.Context, progress Progress) error {
 	if err := t.ready(ctx, progress); err != nil {
 		return err
 	}
 	progress("warm-up", 0, 0)
+	policies := t.session.machine.policies() // a cap that begins in the warm-up counts
 	var err error
-	if t.warm, err = t.work.warmUp(ctx, defaultSettling.within(t.limits), t.req.WarmupLimit, thermal); err != nil {
+	if t.warm, err = t.work.warmUp(ctx, defaultSettling.within(t.limits), t.req.WarmupLimit, t.thermometer()); err != nil {
 		return fmt.Errorf("warming up: %w", err)
 	}
 	if t.sensing() {
@@ -164,7 +170,7 @@ func (t *trial) run(ctx context.Context, progress Progress) error {
 	t.spin = clock()
 	t.askHeat(ctx)
 	t.before = t.session.machine.snapshot(t.pids)
-	watch := t.session.machine.watch(ctx, t.env.Kind, t.pace.window, t.limits)
+	watch := t.session.machine.watch(ctx, t.env.Kind, t.pace.window, t.limits, policies)
 	if t.req.CPUProfile {
 		if err := pprof.StartCPUProfile(&t.profile); err != nil {
 			return fmt.Errorf("profiling: %w", err)
@@ -245,6 +251,7 @@ func (t *trial) result() wire.MeasureResult {
 		evidence: ev, windowS: t.after.at.Sub(t.before.at).Seconds(), settled: t.warm.settled, warmupS: t.warm.seconds,
 		rebooted: t.before.bootID != t.after.bootID, threads: t.session.loaded.Threads, cores: t.env.Cores, energy: t.energy,
 		blind: t.blind, unready: t.unready, pi: board.Kind(t.env.Kind).Pi(), emulated: t.env.Virtual == board.Emulated,
+		capped: t.seen.capped, dumb: t.seen.dumb,
 	})
 	if n := len(w.samples); n < t.pace.least && (t.pace.most == 0 || n < t.pace.most) {
 		warnings = append(warnings, wire.Warning{

@@ -87,6 +87,8 @@ type facts struct {
 	energy   *wire.Energy
 	blind    string   // why the energy sensor was lost, empty = it was not
 	unready  []string // why the board was not ready for a trial
+	capped   []string // clocks that something holds below the hardware's
+	dumb     bool     // a Pi's firmware stopped answering during the window
 	pi       bool     // a Raspberry Pi, whose firmware should tell of throttling
 	emulated bool     // the instructions are, on a host with clocks of its own
 }

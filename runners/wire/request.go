@@ -54,6 +54,9 @@ type Measure struct {
 	Own []int `json:"own,omitempty"`
 	// NoEnergy leaves the energy sensors alone, so that the window stays short.
 	NoEnergy bool `json:"no_energy,omitempty"`
+	// Outside says that a sensor elsewhere reads the energy: the temperature must
+	// have settled as with one of the machine's own.
+	Outside bool `json:"outside,omitempty"`
 	// Limits judge the trial; nil means DefaultLimits.
 	Limits *Limits `json:"limits,omitempty"`
 	// PowerMode is the name or number of the power mode that the board must be
