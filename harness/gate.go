@@ -37,7 +37,7 @@ type gateFlags struct {
 }
 
 func (a *app) gateCommand() *cobra.Command {
-	f := &gateFlags{policy: gate.DefaultPolicy(), rule: gate.DefaultRule()}
+	f := &gateFlags{policy: gate.DefaultPolicy(), rule: gate.ConfirmRule(gate.DefaultPolicy().MarginPct)}
 	c := &cobra.Command{
 		Use:   "gate",
 		Short: "Compare a run with a baseline: exit status 2 on a regression",
@@ -71,7 +71,7 @@ Exit status: 2 a regression; 0 none, also where it cannot tell (4 with --strict)
 	flags.BoolVar(&f.strict, "strict", false, "exit status 4 where it cannot tell of a metric")
 	flags.BoolVar(&f.live, "live", false, "measure suspects interleaved against the baseline's build before calling them")
 	flags.IntVar(&f.most, "max-series", 4, "cells that are measured live, the worst first")
-	flags.StringVar(&f.from, "from", "", "commit of the baseline for --live (default that of its newest run)")
+	flags.StringVar(&f.from, "from", "", "commit of the baseline for --live (default that of the run with its tag, which passed; else of its oldest run)")
 	flags.StringVar(&f.to, "to", "", "commit under test for --live (default that of the run)")
 	flags.Float64Var(&f.rule.Error, "error", f.rule.Error, "chance of a wrong decision of a live series")
 	flags.IntVar(&f.rule.MaxBlocks, "max-blocks", f.rule.MaxBlocks, "blocks of four trials after which a live series ends")
@@ -178,12 +178,12 @@ func judge(ctx context.Context, s *store.Store, run *sweep.Record, b gate.Baseli
 	if err != nil {
 		return nil, err
 	}
-	r := &gate.Result{Run: run.Run.ID, Commit: run.Run.Commit, Time: run.Run.Started, Baseline: b.String()}
-	for _, x := range base {
+	r := &gate.Result{Run: run.Run.ID, Commit: run.Run.Commit, Time: run.Run.Started, Baseline: b.String(), Base: base.Commit}
+	for _, x := range base.Runs {
 		r.Runs = append(r.Runs, x.Run.ID)
-		r.Commits = append(r.Commits, x.Run.Commit)
 	}
-	r.Findings, r.Notes = gate.Compare(base, run, p)
+	r.Findings, r.Notes = gate.Compare(base.Runs, run, p)
+	r.Notes = append(base.Notes, r.Notes...)
 	if len(r.Findings) == 0 {
 		return nil, fmt.Errorf("%w: %s", errNoValid, strings.Join(append(r.Notes, "the run and its baseline have no cell with valid trials in common"), "; "))
 	}
@@ -197,8 +197,8 @@ func (a *app) confirm(ctx context.Context, f *gateFlags, run *sweep.Record, r *g
 		return nil
 	}
 	from, to := f.from, f.to
-	if from == "" && len(r.Commits) > 0 {
-		from = r.Commits[len(r.Commits)-1]
+	if from == "" {
+		from = r.Base
 	}
 	if to == "" {
 		to = r.Commit
@@ -214,6 +214,10 @@ func (a *app) confirm(ctx context.Context, f *gateFlags, run *sweep.Record, r *g
 	defer release()
 	for _, g := range groups {
 		err := confirmOne(ctx, f, run, g, [2]string{from, to}, bar, stop)
+		if errors.Is(err, errSameRunner) {
+			r.Notes = append(r.Notes, fmt.Sprintf("%.10s and %.10s: %v", from, to, err))
+			return nil
+		}
 		var invalid *gate.InvalidError
 		if errors.As(err, &invalid) {
 			r.Notes = append(r.Notes, fmt.Sprintf("the series of %s was not carried out: %v", g[0].Cell, err))
@@ -224,6 +228,24 @@ func (a *app) confirm(ctx context.Context, f *gateFlags, run *sweep.Record, r *g
 		}
 	}
 	return nil
+}
+
+// errSameRunner says that two revisions build the same runner, of which a series could
+// only say that it is the same as itself.
+var errSameRunner = errors.New("both commits build the same runner, so that no series was run and the nights decide")
+
+// sides builds the runners of two revisions; equal ones are errSameRunner.
+func (b *bench) sides(ctx context.Context, revs [2]string, bar progress) (builds [2]gate.Build, err error) {
+	for i, rev := range revs {
+		bar.Note(store.Info, "building "+rev)
+		if builds[i], err = b.build(ctx, rev); err != nil {
+			return builds, err
+		}
+	}
+	if builds[0].Sum == builds[1].Sum {
+		err = errSameRunner
+	}
+	return builds, err
 }
 
 func orNone(s string) string {
@@ -247,20 +269,19 @@ func confirmOne(ctx context.Context, f *gateFlags, run *sweep.Record, findings [
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	builds, err := b.sides(ctx, revs, bar)
+	if err != nil {
+		return err
+	}
 	duels, err := gate.Duels(ctx, b.cache, target, [2]sweep.Plan{plan, plan}, bar)
 	if err != nil {
 		return err
 	}
 	var arms [2]*gate.Arm
 	what := []string{"gate"}
-	for i, rev := range revs {
-		bar.Note(store.Info, "building "+rev)
-		build, err := b.build(ctx, rev)
-		if err != nil {
-			return err
-		}
-		what = append(what, build.Sum)
-		if arms[i], err = b.arm(build.Commit.String(), &build); err != nil {
+	for i := range builds {
+		what = append(what, builds[i].Sum)
+		if arms[i], err = b.arm(builds[i].Commit.String(), &builds[i]); err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,7 @@ func init() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	soak.Child(benches(&fleet{path: os.Getenv(labInventory)}, cache, sweep.Launch{}, ""))
+	soak.Child(benches(&fleet{path: os.Getenv(labInventory)}, &lab.Shelf{Cache: cache}, sweep.Launch{}, ""))
 }
 
 // jobs is how many jobs there are in all, LAB_JOBS for another number.

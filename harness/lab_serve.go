@@ -70,7 +70,7 @@ func (f *serviceFlags) begin(ctx context.Context, a *app, service string) (*slog
 
 func (a *app) labServeCommand() *cobra.Command {
 	f := &serviceFlags{}
-	var listen, tokensPath, cert, key, header string
+	var listen, tokensPath, cert, key, header, filesDir string
 	var proxies, admins []string
 	c := &cobra.Command{
 		Use: "serve", Short: "Answer the lab's users: HTTP interface and page", Args: cobra.NoArgs,
@@ -103,12 +103,17 @@ by TLS only. Metrics for Prometheus are at /metrics, with a token too.`,
 			if err := localOnly(listen, cert != ""); err != nil {
 				return err
 			}
-			return a.serveLab(c.Context(), f, listen, cert, key, auth)
+			files, err := lab.NewFiles(filesDir)
+			if err != nil {
+				return err
+			}
+			return a.serveLab(c.Context(), f, listen, cert, key, tokensPath, auth, files)
 		},
 	}
 	f.add(c)
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:"+labPort, "address to listen on")
-	c.Flags().StringVar(&tokensPath, "tokens", "lab-tokens.yaml", "file of users and the hashes of their tokens")
+	c.Flags().StringVar(&tokensPath, "tokens", "lab-tokens.yaml", "file of users and the hashes of their tokens, read again when it changes")
+	c.Flags().StringVar(&filesDir, "files", "", "folder below which plans may name models and data by absolute paths (default none)")
 	c.Flags().StringVar(&cert, "tls-cert", "", "PEM file of the certificate")
 	c.Flags().StringVar(&key, "tls-key", "", "PEM file of its key")
 	c.Flags().StringVar(&header, "proxy-header", "", "header in which a proxy names the user, such as X-Forwarded-User")
@@ -129,7 +134,7 @@ func localOnly(listen string, secure bool) error {
 	return fmt.Errorf("--listen %s: tokens would go over the network in the clear; name --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy", listen)
 }
 
-func (a *app) serveLab(ctx context.Context, f *serviceFlags, listen, cert, key string, auth lab.Auth) error {
+func (a *app) serveLab(ctx context.Context, f *serviceFlags, listen, cert, key, tokensPath string, auth lab.Auth, files lab.Files) error {
 	log, end, err := f.begin(ctx, a, "harness-lab")
 	if err != nil {
 		return err
@@ -148,7 +153,8 @@ func (a *app) serveLab(ctx context.Context, f *serviceFlags, listen, cert, key s
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", listen, err)
 	}
-	s := &lab.Server{Queue: q, Auth: auth, Log: log, TLS: cert != ""}
+	auth.File = lab.NewTokensFile(tokensPath, auth.Tokens, log)
+	s := &lab.Server{Queue: q, Auth: auth, Files: files, Log: log, TLS: cert != ""}
 	server := &http.Server{
 		Handler: s.Handler(open), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -181,7 +187,7 @@ func (a *app) serveLab(ctx context.Context, f *serviceFlags, listen, cert, key s
 func (a *app) labWorkCommand() *cobra.Command {
 	f := &serviceFlags{}
 	var boards []string
-	var inventory, runnerDir, here, name, metrics string
+	var inventory, runnerDir, here, name, metrics, filesDir string
 	var ttl time.Duration
 	c := &cobra.Command{
 		Use: "work", Short: "Drive boards: measure the trials of the lab's queue on them", Args: cobra.NoArgs,
@@ -223,7 +229,11 @@ boards: when one ends or dies, another goes on. Ctrl-C finishes the running tria
 				}
 				name = host
 			}
-			return a.workLab(c.Context(), f, fl, here, metrics, queue.Controller{Name: name + "-" + queue.Token(3), Boards: names, TTL: ttl})
+			files, err := lab.NewFiles(filesDir)
+			if err != nil {
+				return err
+			}
+			return a.workLab(c.Context(), f, fl, here, metrics, files, queue.Controller{Name: name + "-" + queue.Token(3), Boards: names, TTL: ttl})
 		},
 	}
 	f.add(c)
@@ -233,11 +243,12 @@ boards: when one ends or dies, another goes on. Ctrl-C finishes the running tria
 	c.Flags().StringVar(&runnerDir, "runner-dir", "", "folder of built runners, runner-GOOS-GOARCH (default: built from source for the target)")
 	c.Flags().StringVar(&name, "name", "", "name of this controller (default the host's)")
 	c.Flags().DurationVar(&ttl, "lease", queue.DefaultTTL, "how long a board waits for a controller that is gone")
+	c.Flags().StringVar(&filesDir, "files", "", "folder below which plans may name models and data by absolute paths, as lab serve has it (default none)")
 	c.Flags().StringVar(&metrics, "metrics", "", "address for Prometheus, such as 127.0.0.1:9747 (default none)")
 	return c
 }
 
-func (a *app) workLab(ctx context.Context, f *serviceFlags, fl *fleet, here, metrics string, control queue.Controller) error {
+func (a *app) workLab(ctx context.Context, f *serviceFlags, fl *fleet, here, metrics string, files lab.Files, control queue.Controller) error {
 	if control.TTL < 2*time.Second || control.TTL > time.Hour {
 		return fmt.Errorf("--lease %v: must be from 2s to 1h", control.TTL)
 	}
@@ -278,14 +289,13 @@ func (a *app) workLab(ctx context.Context, f *serviceFlags, fl *fleet, here, met
 		defer server.Close() //nolint:errcheck // it ends with the program
 	}
 	control.Queue, control.Log, control.Hooks = q, log.With("controller", control.Name), meter.Hooks()
-	control.Open = benches(fl, cache, launch, here)
+	control.Open = benches(fl, &lab.Shelf{Cache: cache, Files: files, Log: control.Log}, launch, here)
 	a.say("controller %s of %d boards", control.Name, len(control.Boards))
 	return control.Run(ctx, stop)
 }
 
 // benches measures on the targets of a fleet, of which here is this machine.
-func benches(fl *fleet, cache sweep.Cache, launch sweep.Launch, here string) func(board string) queue.Bench {
-	shelf := &lab.Shelf{Cache: cache}
+func benches(fl *fleet, shelf *lab.Shelf, launch sweep.Launch, here string) func(board string) queue.Bench {
 	return func(board string) queue.Bench {
 		return &lab.Bench{Shelf: shelf, Single: &sweep.Single{Name: board, Here: board == here && here != "", Launch: launch, Open: fl.open}}
 	}

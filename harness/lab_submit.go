@@ -24,8 +24,9 @@ func (a *app) labSubmitCommand(f *labFlags) *cobra.Command {
 		Use: "submit PLAN", Short: "Submit a sweep to the lab", Args: cobra.ExactArgs(1),
 		Long: `PLAN is a recipe file as harness sweep --recipe takes it. --target names boards of
 the lab (harness lab status). Model and data are looked at here and named by their
-hashes; the controllers must find the same under the same names. The results are
-the lab's until harness lab fetch makes a run of them.`,
+hashes; the controllers must find the same under the same names. Files are taken
+only from below the folder that the lab's operator named. The results are the
+lab's until harness lab fetch makes a run of them.`,
 		Example: "  harness lab submit plan.yaml --target pi5,nano1\n  harness lab submit plan.yaml --target pi5 --priority low --watch",
 		RunE: func(c *cobra.Command, args []string) error {
 			rank, ok := priorities[priority]

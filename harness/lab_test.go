@@ -113,9 +113,10 @@ func TestLabCommands(t *testing.T) {
 		t.Fatal(text)
 	}
 	t.Setenv("HARNESS_LAB_TOKEN", strings.TrimSpace(token))
-	t.Setenv("HARNESS_LAB", labProcess(t, dir, "lab at ", "lab", "serve", "--listen", "127.0.0.1:0", "--database", at("lab.db"), "--tokens", at("tokens.yaml")))
-	labProcess(t, dir, "lease taken", "lab", "work", "--database", at("lab.db"), "--this-machine", "bench")
-	if err := os.WriteFile(at("plan.yaml"), []byte("dataset: "+tinyData(t)+"\nbits: [16, 4]\nthreads: [1]\nrepeats: 2\nretries: 0\nenergy: false\nwindow: 50ms\nwarmup_limit: 200ms\n"), 0o644); err != nil {
+	data := tinyData(t)
+	t.Setenv("HARNESS_LAB", labProcess(t, dir, "lab at ", "lab", "serve", "--listen", "127.0.0.1:0", "--database", at("lab.db"), "--tokens", at("tokens.yaml"), "--files", data))
+	labProcess(t, dir, "lease taken", "lab", "work", "--database", at("lab.db"), "--this-machine", "bench", "--files", data)
+	if err := os.WriteFile(at("plan.yaml"), []byte("dataset: "+data+"\nbits: [16, 4]\nthreads: [1]\nrepeats: 2\nretries: 0\nenergy: false\nwindow: 50ms\nwarmup_limit: 200ms\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if code, _, text := say("lab", "submit", at("plan.yaml"), "--target", "moon"); code != exitFault || !strings.Contains(text, "moon") {

@@ -16,7 +16,7 @@ func openMeter(ctx context.Context, t targets.Target) (power.Meter, error) {
 	m := t.Meter
 	switch m.Kind {
 	case "tasmota", "shelly":
-		return power.OpenPlug(ctx, power.PlugConfig{Kind: m.Kind, URL: m.URL})
+		return power.OpenPlug(ctx, plugOf(m))
 	case "serial":
 		return power.OpenSerial(power.SerialConfig{Port: m.Device, Baud: m.Baud, Scope: m.Scope, TotalRails: t.Total})
 	case "i2c":
@@ -25,11 +25,19 @@ func openMeter(ctx context.Context, t targets.Target) (power.Meter, error) {
 	return nil, fmt.Errorf("meter of kind %q: use tasmota, shelly, serial or i2c", m.Kind)
 }
 
+// plugOf is a plug. The inventory counts outlets from 1, and none is the first.
+func plugOf(m *targets.Meter) power.PlugConfig {
+	return power.PlugConfig{Kind: m.Kind, URL: m.URL, Channel: max(m.Channel-1, 0)}
+}
+
 // i2cOf is an I²C sensor at this machine.
 func i2cOf(m *targets.Meter) power.I2C {
 	return power.I2C{
 		Bus: m.Bus, Address: uint16(m.Address), Chip: m.Chip, Scope: m.Scope,
-		Rails: []power.I2CRail{{Name: "input", ShuntUOhm: float64(m.ShuntUOhm)}},
+		Rails: []power.I2CRail{{
+			Name: "input", Channel: m.Channel, ShuntUOhm: float64(m.ShuntUOhm),
+			ShuntRel: m.ShuntRel, MaxAmps: m.MaxAmps, Volts: m.Volts,
+		}},
 	}
 }
 

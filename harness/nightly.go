@@ -216,8 +216,7 @@ func (a *app) nightly(ctx context.Context, p gate.Plan) (r *gate.Result, m gate.
 		return nil, m, err
 	default:
 		if p.Gate.Live {
-			f := &gateFlags{policy: policy, rule: gate.DefaultRule(), most: p.Gate.MaxSeries, repo: p.Gate.Repo}
-			f.rule.MarginPct = policy.MarginPct
+			f := &gateFlags{policy: policy, rule: gate.ConfirmRule(policy.MarginPct), most: p.Gate.MaxSeries, repo: p.Gate.Repo}
 			if err := a.confirm(ctx, f, run, r); err != nil {
 				r.Notes = append(r.Notes, "suspects were not measured live: "+err.Error())
 			}
@@ -234,10 +233,8 @@ func (a *app) nightly(ctx context.Context, p gate.Plan) (r *gate.Result, m gate.
 			return r, m, err
 		}
 	}
-	if r == nil || r.Count(stat.Regressed) == 0 {
-		if _, err := s.SetTag(ctx, id, p.Branch, true); err != nil {
-			return r, m, err
-		}
+	if err := settle(ctx, s, id, p.Branch, r == nil || r.Count(stat.Regressed) == 0); err != nil {
+		return r, m, err
 	}
 	if err := forget(ctx, s, p.Branch, time.Now().Add(-p.Keep)); err != nil {
 		return r, m, err
@@ -287,6 +284,27 @@ func (a *app) sweepNight(ctx context.Context, p gate.Plan) (string, error) {
 	return "", exitCode(code) // it has said why
 }
 
+// nightTags are the beginnings of the tags of a branch's nights.
+func nightTags(branch string) []string { return []string{branch + "/", branch + gate.BadNights + "/"} }
+
+// isNight says that a tag is of a branch's night.
+func isNight(tag, branch string) bool {
+	return slices.ContainsFunc(nightTags(branch), func(prefix string) bool { return strings.HasPrefix(tag, prefix) })
+}
+
+// settle makes a night that passed the branch's newest good one, and takes one that
+// regressed out of the baseline: a regression would else become what is measured against.
+func settle(ctx context.Context, s *store.Store, id, branch string, passed bool) error {
+	if passed {
+		_, err := s.SetTag(ctx, id, branch, true)
+		return err
+	}
+	if _, err := s.SetTag(ctx, id, branch+gate.BadNights+"/"+id, true); err != nil {
+		return err
+	}
+	return s.RemoveTag(ctx, branch+"/"+id)
+}
+
 // forget takes the tags of nights before a time away, so that they may be pruned.
 func forget(ctx context.Context, s *store.Store, branch string, before time.Time) error {
 	tags, err := s.Tags(ctx)
@@ -294,7 +312,7 @@ func forget(ctx context.Context, s *store.Store, branch string, before time.Time
 		return err
 	}
 	for _, t := range tags {
-		if strings.HasPrefix(t.Name, branch+"/") && t.At.Before(before) {
+		if isNight(t.Name, branch) && t.At.Before(before) {
 			if err := s.RemoveTag(ctx, t.Name); err != nil {
 				return err
 			}
@@ -314,7 +332,7 @@ func readNights(ctx context.Context, s *store.Store, branch string) ([]gate.Nigh
 	}
 	var ids []string
 	for _, t := range tags {
-		if strings.HasPrefix(t.Name, branch+"/") {
+		if isNight(t.Name, branch) {
 			ids = append(ids, t.Run)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +40,7 @@ called local: the target's own, else the meter that the inventory wires to this 
 // place is where a target's sensor is read.
 type place struct {
 	meter power.Meter // at this machine; nil = on the target
-	i2c   *power.I2C  // how it was opened, of an I²C sensor at this machine
+	i2c   *power.I2C  // how it is opened, of an I²C sensor at this machine or that the inventory tells of
 	fleet *fleet
 	host  *remote.Host
 	argv  []string // the runner on the target, and what the inventory says of its sensors
@@ -98,7 +100,7 @@ func (p *place) reach(ctx context.Context, name string, open bool) (err error) {
 	if err != nil {
 		return err
 	}
-	p.argv = append([]string{runner, "power"}, tell...)
+	p.argv, p.i2c = append([]string{runner, "power"}, tell...), sensors.I2C
 	return nil
 }
 
@@ -121,29 +123,6 @@ func (p *place) close() error {
 	return errors.Join(err, p.fleet.close())
 }
 
-// ask runs the runner's power command on the target and hands its output to read.
-// The command ends when read returns or ctx ends.
-func (p *place) ask(ctx context.Context, read func(io.Reader) error, args ...string) error {
-	argv := append([]string{p.argv[0], p.argv[1], args[0]}, p.argv[2:]...)
-	c, err := p.host.Start(ctx, append(append(argv, "--attached"), args[1:]...))
-	if err != nil {
-		return err
-	}
-	err = read(c.Stdout)
-	c.Stdin.Close()
-	if err != nil {
-		c.Kill()
-	}
-	end := c.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return nil // the user has seen enough
-	case end != nil:
-		return end
-	}
-	return err
-}
-
 func (a *app) powerRecordCommand(f *powerFlags) *cobra.Command {
 	var out string
 	var length, period time.Duration
@@ -161,8 +140,11 @@ periph's playback form (i2ctest.IO with a time), to look into a sensor without t
 			defer stop()
 			return f.at(ctx, args[0], false, func(p *place) error {
 				return replaceFile(out, func(w io.Writer) error {
+					if err := p.head(ctx, w); err != nil {
+						return err
+					}
 					switch {
-					case p.i2c != nil:
+					case p.i2c != nil && p.host == nil:
 						return command.Record(ctx, *p.i2c, length, period, w)
 					case p.host != nil:
 						return p.ask(ctx, func(r io.Reader) error {
@@ -184,34 +166,119 @@ periph's playback form (i2ctest.IO with a time), to look into a sensor without t
 	return c
 }
 
+// head writes a recording's header. What has the chip is asked where it is: one that
+// cannot be opened is recorded as far as it goes.
+func (p *place) head(ctx context.Context, w io.Writer) error {
+	if p.i2c == nil {
+		return nil
+	}
+	h := power.RecordHeader{I2C: *p.i2c}
+	see := func(d power.Description) error {
+		h.KernelDriver = d.Settings["kernel_driver"]
+		return nil
+	}
+	if p.host == nil {
+		if m, err := power.OpenI2C(*p.i2c); err == nil {
+			err = see(m.Describe())
+			if err = errors.Join(err, m.Close()); err != nil {
+				return sensorFault(err)
+			}
+		}
+		return power.WriteHeader(w, h)
+	}
+	errSeen := errors.New("seen")
+	err := p.ask(ctx, func(r io.Reader) error {
+		return command.ReadPower(r, see, func(power.Frame) error { return errSeen })
+	}, "watch")
+	if err != nil && !errors.Is(err, errSeen) {
+		return err
+	}
+	return power.WriteHeader(w, h)
+}
+
 // maxRecording bounds a recording in bytes, as power.Replay does.
 const maxRecording = 128 << 20
 
+// replayFlags are what the user says of a recorded sensor.
+type replayFlags struct {
+	chip, rail string
+	address    uint
+	shuntUOhm  float64
+}
+
 func (a *app) powerReplayCommand() *cobra.Command {
-	rail := power.I2CRail{Name: "input"}
-	i2c := power.I2C{Sleep: func(time.Duration) {}}
-	var address uint
+	var f replayFlags
 	c := &cobra.Command{
 		Use: "replay FILE", Short: "What a recorded sensor showed", Args: cobra.ExactArgs(1),
-		Example: "  harness power replay pi4.i2c.jsonl --shunt-uohm 10000 -o jsonl",
+		Long: `Reads a recording through the sensor's driver, as its first line says that the sensor was
+opened. Flags take precedence over that line, and describe the sensor where there is none.`,
+		Example: "  harness power replay pi4.i2c.jsonl -o jsonl\n  harness power replay pi4.i2c.jsonl --shunt-uohm 10000",
 		RunE: func(c *cobra.Command, args []string) error {
-			i2c.Address, i2c.Rails = uint16(address), []power.I2CRail{rail}
+			bus, err := readRecording(args[0])
+			if err != nil {
+				return err
+			}
+			i2c, err := f.sensor(bus.Header(), c.Flags().Changed)
+			if err != nil {
+				return err
+			}
 			return a.replay(c.Context(), args[0], i2c)
 		},
 	}
-	c.Flags().StringVar(&i2c.Chip, "chip", power.ChipAuto, "ina219, ina226, ina3221 or auto, as when it was recorded")
-	c.Flags().UintVar(&address, "address", 0x40, "I²C address of the sensor")
-	c.Flags().Float64Var(&rail.ShuntUOhm, "shunt-uohm", 100000, "shunt in µΩ")
-	c.Flags().StringVar(&rail.Name, "rail", rail.Name, "name of the rail")
+	c.Flags().StringVar(&f.chip, "chip", power.ChipAuto, "ina219, ina226, ina3221 or auto, as when it was recorded")
+	c.Flags().UintVar(&f.address, "address", 0x40, "I²C address of the sensor")
+	c.Flags().Float64Var(&f.shuntUOhm, "shunt-uohm", 100000, "shunt in µΩ; of several rails that of --rail")
+	c.Flags().StringVar(&f.rail, "rail", "input", "name of the rail; of several the one that --shunt-uohm is of")
 	complete(c, "chip", power.ChipAuto, power.ChipINA219, power.ChipINA226, power.ChipINA3221)
 	return c
+}
+
+// sensor is what was recorded, by its header and by the flags that were given.
+func (f *replayFlags) sensor(h *power.RecordHeader, given func(string) bool) (power.I2C, error) {
+	if f.address > 0x7F {
+		return power.I2C{}, fmt.Errorf("--address %d: use 7 bits", f.address)
+	}
+	i2c := power.I2C{Chip: f.chip, Address: uint16(f.address), Rails: []power.I2CRail{{Name: f.rail, ShuntUOhm: f.shuntUOhm}}}
+	if h != nil {
+		i2c = h.I2C
+		if given("chip") {
+			i2c.Chip = f.chip
+		}
+		if given("address") {
+			i2c.Address = uint16(f.address)
+		}
+		one := 0
+		switch {
+		case len(i2c.Rails) == 1:
+			if given("rail") {
+				i2c.Rails[0].Name = f.rail
+			}
+		case given("rail") || given("shunt-uohm"):
+			if one = slices.IndexFunc(i2c.Rails, func(r power.I2CRail) bool { return r.Name == f.rail }); one < 0 {
+				return i2c, fmt.Errorf("--rail %q: the recording has several rails, none of this name; name the one whose shunt you know: %s", f.rail, railNames(i2c.Rails))
+			}
+		}
+		if given("shunt-uohm") {
+			i2c.Rails[one].ShuntUOhm = f.shuntUOhm
+		}
+	}
+	i2c.Sleep = func(time.Duration) {}
+	return i2c, nil
+}
+
+func railNames(rails []power.I2CRail) string {
+	var names []string
+	for _, r := range rails {
+		names = append(names, r.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // replay reads a recording through the sensor's driver. A driver that asks
 // something else than the recorded one is another sensor's: with auto all are tried.
 func (a *app) replay(ctx context.Context, path string, i2c power.I2C) error {
 	chips := []string{i2c.Chip}
-	if i2c.Chip == power.ChipAuto {
+	if i2c.Chip == power.ChipAuto || i2c.Chip == "" {
 		chips = append(chips, power.ChipINA226, power.ChipINA3221, power.ChipINA219)
 	}
 	var first error
@@ -221,7 +288,7 @@ func (a *app) replay(ctx context.Context, path string, i2c power.I2C) error {
 		if err != nil {
 			return err
 		}
-		m, err := power.OpenI2COn(bus, i2c)
+		m, err := bus.Open(i2c)
 		if err == nil {
 			return a.showRecording(ctx, bus, m, path)
 		}

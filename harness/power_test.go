@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,6 +58,81 @@ func TestARecordingIsReplayed(t *testing.T) {
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), []string{"power", "replay", path, "--chip", "ina3221"}, nil, &out, &errs); code != exitFault || !strings.Contains(errs.String(), "--chip") {
 		t.Errorf("replayed as another sensor: status %d: %s", code, errs.String())
+	}
+}
+
+// kernelBus is a simulated bus under a name of the kernel's.
+type kernelBus struct{ *sim.Bus }
+
+func (kernelBus) String() string { return "I2C1" }
+
+// Rails that a user cannot name again, on a chip that the kernel has, are in the
+// recording itself; flags mend what it has wrong.
+func TestARecordingSaysWhatItIsOf(t *testing.T) {
+	root := t.TempDir()
+	device := filepath.Join(root, "sys/bus/i2c/devices/1-0041")
+	if err := errors.Join(os.MkdirAll(device, 0o755), os.Symlink("../drivers/ina3221", filepath.Join(device, "driver"))); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	bus := sim.NewBus("I2C1", func() time.Duration { return time.Since(began) })
+	load := func(volts, amps float64) sim.Channel {
+		return sim.Channel{ShuntUOhm: 5000, Load: func(time.Duration) (float64, float64) { return volts, amps }}
+	}
+	if err := bus.Add(0x41, sim.NewINA3221([3]sim.Channel{load(5, 1), load(3, 1), load(12, 2)})); err != nil {
+		t.Fatal(err)
+	}
+	i2c := power.I2C{Bus: "1", Address: 0x41, Chip: power.ChipINA3221, Root: root, Rails: []power.I2CRail{
+		{Name: "VIN", Channel: 3, ShuntUOhm: 5000}, {Name: "GPU", Channel: 1, ShuntUOhm: 5000, Subset: true},
+	}}
+	var record bytes.Buffer
+	if err := power.WriteHeader(&record, power.RecordHeader{I2C: i2c, KernelDriver: "ina3221"}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond)
+	r := power.Record(kernelBus{bus}, &record)
+	m, err := power.OpenI2COn(r, i2c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]power.Value, 2)
+	if err := errors.Join(m.Read(values), m.Read(values), m.Close(), r.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "x.i2c.jsonl")
+	if err := writeFile(path, record.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	for want, flags := range map[string][]string{
+		"total 24.0 W  VIN 24.0 W  GPU 5.00 W": nil,
+		"total 24.0 W  VIN 24.0 W  GPU 2.50 W": {"--rail", "GPU", "--shunt-uohm", "10000"},
+	} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), append([]string{"power", "replay", path}, flags...), nil, &out, &errs); code != exitDone || !strings.Contains(out.String(), want) {
+			t.Errorf("%v: status %d, lacks %q: %s%s", flags, code, want, out.String(), errs.String())
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"power", "replay", path, "--shunt-uohm", "1"}, nil, &out, &errs); code == exitDone || !strings.Contains(errs.String(), "VIN, GPU") {
+		t.Errorf("a shunt of any rail: status %d: %s", code, errs.String())
+	}
+}
+
+// What record writes replay reads without a flag.
+func TestRecordWritesItsHeader(t *testing.T) {
+	_, i2c := wireINA226(t, "power-headed", func() float64 { return 0.5 })
+	var b bytes.Buffer
+	p := &place{i2c: &i2c}
+	if err := errors.Join(p.head(t.Context(), &b), command.Record(t.Context(), i2c, 200*time.Millisecond, 50*time.Millisecond, &b)); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "x.i2c.jsonl")
+	if err := writeFile(path, b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"power", "replay", path}, nil, &out, &errs); code != exitDone || !strings.Contains(out.String(), "total 2.5") {
+		t.Errorf("status %d: %s%s", code, out.String(), errs.String())
 	}
 }
 

@@ -127,6 +127,9 @@ func describe(w io.Writer, r *sweep.Record, energy bool) {
 	case len(cmps) > 0:
 		fmt.Fprintf(w, "no variant is significantly worse than dense f32 (McNemar, Holm over %d, p < 0.05)\n", len(cmps))
 	}
+	if text := r.NotEnough(); text != "" {
+		fmt.Fprintln(w, text)
+	}
 	if !energy {
 		fmt.Fprintln(w, "energy, power, TOPS/W: unavailable"+because(r))
 	}
@@ -134,6 +137,9 @@ func describe(w io.Writer, r *sweep.Record, energy bool) {
 		if !strings.HasPrefix(text, "energy is unavailable") {
 			fmt.Fprintln(w, "warning:", text)
 		}
+	}
+	if text := r.Outliers(); text != "" {
+		fmt.Fprintln(w, "warning:", text)
 	}
 }
 

@@ -81,6 +81,21 @@ func TestRunTable(t *testing.T) {
 	}
 }
 
+// A trial that lies far out is in the median; the reader has to know of it.
+func TestTableTellsOutliers(t *testing.T) {
+	r := stored()
+	for i := range r.Trials[2].Result.Samples {
+		r.Trials[2].Result.Samples[i].LatencyMS *= 5
+	}
+	var b bytes.Buffer
+	if err := printRun(&b, r, r.Rows()); err != nil {
+		t.Fatal(err)
+	}
+	if want := "warning: p50 latency of " + r.Cells[0].ID + ": 1 of 6 trials is an outlier (modified z "; !strings.Contains(b.String(), want) {
+		t.Errorf("the table lacks %q:\n%s", want, b.String())
+	}
+}
+
 // On several boards a line without its board is nobody's, and a stand-in's figures
 // must not pass for a board's.
 func TestTableOfSeveralTargets(t *testing.T) {

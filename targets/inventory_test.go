@@ -75,6 +75,22 @@ func TestRefused(t *testing.T) {
 		{"two chips in one place", entry("address: h", "rails:", "  - {name: X, bus: 1, address: 0x40, chip: ina226, shunt_uohm: 1}", "  - {name: Y, bus: 1, address: 0x40, chip: ina3221, shunt_uohm: 1}"), `rails[1].chip ina3221: rail X has ina226 at the same address`},
 		{"rail that says nothing", entry("address: h", "rails: [{name: X}]"), `rails[0].shunt_uohm is missing`},
 		{"channel of no sensor", entry("address: h", "rails: [{name: X, channel: 2, shunt_uohm: 1}]"), `rails[0].bus is missing`},
+		{"channel beyond the chip", entry("address: h", "rails: [{name: X, bus: 1, address: 0x40, chip: ina219, channel: 2, shunt_uohm: 1}]"), `rails[0].channel 2: an ina219 has one channel`},
+		{"range of no sensor", entry("address: h", "rails: [{name: X, max_amps: 2, shunt_uohm: 1}]"), `rails[0].bus is missing: chip, channel, max_amps`},
+		{"tolerance in percent", entry("address: h", "rails: [{name: X, bus: 1, address: 0x40, shunt_uohm: 1, shunt_rel: 0.5}]"), `rails[0].shunt_rel 0.5: must be from 0 to 0.2 (1 % is 0.01)`},
+		{"milliamperes", entry("address: h", "meter: {kind: i2c, bus: 1, address: 0x40, shunt_uohm: 1, max_amps: 4000}"), `meter.max_amps 4000: must be from 0 to 1000 A`},
+		{"amperes without end", entry("address: h", "meter: {kind: i2c, bus: 1, address: 0x40, shunt_uohm: 1, max_amps: .nan}"), `meter.max_amps NaN: must be`},
+		{"millivolts", entry("address: h", "meter: {kind: i2c, bus: 1, address: 0x40, shunt_uohm: 1, volts: 5000}"), `meter.volts 5000: must be from 0 to 36 V`},
+		{"channel of a meter", entry("address: h", "meter: {kind: i2c, bus: 1, address: 0x40, shunt_uohm: 1, channel: 4}"), `meter.channel 4: must be from 1 to 3`},
+		{"shunt in nΩ", entry("address: h", "meter: {kind: i2c, bus: 1, address: 0x40, shunt_uohm: 100000000}"), `meter.shunt_uohm 100000000: must be from 1`},
+		{"outlet", entry("address: h", "meter: {kind: tasmota, url: 'http://h', channel: 33}"), `meter.channel 33: must be an outlet from 1 to 32`},
+		{"range of a plug", entry("address: h", "meter: {kind: tasmota, url: 'http://h', max_amps: 4}"), `meter.max_amps has no meaning with meter.kind: tasmota`},
+		{"channel of a stream", entry("address: h", "meter: {kind: serial, device: /dev/ttyACM0, channel: 1}"), `meter.channel has no meaning with meter.kind: serial`},
+		{"battery's sign", entry("address: h", "battery: {sign: 2}"), `4: target "a": battery.sign 2: must be 1 or -1`},
+		{"battery's scale", entry("address: h", "battery: {scale: 0.001}"), `battery.scale 0.001: must be 1 where the gauge tells µA, 1000 where mA`},
+		{"battery that says nothing", entry("address: h", "battery: {}"), `battery is empty`},
+		{"battery beside a meter", entry("address: h", "battery: {sign: 1}", "meter: {kind: shelly, url: 'http://h'}"), `4: target "a": battery has no meaning with meter`},
+		{"battery beside a sensor", entry("address: h", "battery: {sign: 1}", "rails: [{name: X, bus: 1, address: 0x40, shunt_uohm: 1}]"), `battery has no meaning with rails[0].bus`},
 		{"meter key of another kind", entry("address: h", "meter: {kind: serial, device: /dev/ttyACM0, shunt_uohm: 5}"), `meter.shunt_uohm has no meaning with meter.kind: serial`},
 		{"meter beside rails", entry("address: h", "rails: [{name: X, shunt_uohm: 5}]", "meter: {kind: shelly, url: 'http://h'}"), `rails has no meaning with meter.kind: shelly`},
 		{"meter path", entry("address: h", "meter: {kind: shelly, url: 'http://h/rpc'}"), `must end after the host`},
@@ -114,6 +130,39 @@ func bomb() string {
 		text += fmt.Sprintf("- name: b%d\n  address: h\n  labels: &a%d [%s]\n", i, i+1, strings.Join(slices.Repeat([]string{one}, 10), ", "))
 	}
 	return text
+}
+
+// TestSensorKeys: a key that is lost on the way reads another outlet or range, and
+// nothing in the result says so.
+func TestSensorKeys(t *testing.T) {
+	v, err := Parse([]byte(`targets:
+- {name: a, address: h, battery: {sign: -1, scale: 1000}}
+- {name: b, address: h, meter: {kind: i2c, bus: 1, address: 0x40, channel: 3, shunt_uohm: 1, max_amps: 0.5, volts: 12, shunt_rel: 0.005}}
+- {name: c, address: h, meter: {kind: shelly, url: 'http://h', channel: 32}}
+- {name: d, address: h, rails: [{name: X, bus: 1, address: 0x40, channel: 2, shunt_uohm: 1, max_amps: 3, volts: 3.3, shunt_rel: 0.2}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Target{
+		{Name: "a", Address: "h", Battery: &Battery{Sign: -1, Scale: 1000}},
+		{Name: "b", Address: "h", Meter: &Meter{Kind: "i2c", Bus: "1", Address: 0x40, Channel: 3, ShuntUOhm: 1, MaxAmps: 0.5, Volts: 12, ShuntRel: 0.005}},
+		{Name: "c", Address: "h", Meter: &Meter{Kind: "shelly", URL: "http://h", Channel: 32}},
+		{Name: "d", Address: "h", Rails: []Rail{{Name: "X", Bus: "1", Address: 0x40, Channel: 2, ShuntUOhm: 1, MaxAmps: 3, Volts: 3.3, ShuntRel: 0.2}}},
+	}
+	if diff := cmp.Diff(want, v.Targets); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// The written form is read back the same.
+	again := &Inventory{}
+	for _, one := range v.Targets {
+		if again, err = again.Add(one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(want, again.Targets); diff != "" {
+		t.Errorf("written and read (-want +got):\n%s", diff)
+	}
 }
 
 // TestSelect: --target must take each board once, in the order typed.

@@ -42,6 +42,8 @@ func schemaOf(t reflect.Type) schema {
 		return schema{Type: "array", Items: &items}
 	case reflect.Int:
 		return schema{Type: "integer"}
+	case reflect.Float64:
+		return schema{Type: "number"}
 	case reflect.Struct:
 		closed := false
 		s := schema{Type: "object", Properties: map[string]schema{}, Additional: &closed}

@@ -29,6 +29,8 @@ type Target struct {
 	Total []string `yaml:"total,omitempty" json:"total,omitempty" doc:"rails whose sum is the board's power; default the rule of its kind"`
 	Meter *Meter   `yaml:"meter,omitempty" json:"meter,omitempty" doc:"meter outside the board, read by the controller"`
 
+	Battery *Battery `yaml:"battery,omitempty" json:"battery,omitempty" doc:"how the board's fuel gauge tells its current, where that is not found out rightly"`
+
 	PowerMode string   `yaml:"power_mode,omitempty" json:"power_mode,omitempty" doc:"nvpmodel mode wanted, by name or number; set where sudo allows nvpmodel, else only compared"`
 	Governor  string   `yaml:"governor,omitempty" json:"governor,omitempty" doc:"cpufreq governor wanted; set where sudo allows cpufreq-governor, else only compared"`
 	Fan       string   `yaml:"fan,omitempty" json:"fan,omitempty" doc:"fan wanted: auto, max or a duty of 0% to 100%; compared by harness targets doctor, never set"`
@@ -46,6 +48,16 @@ type Rail struct {
 	Address   int    `yaml:"address,omitempty" json:"address,omitempty" doc:"I2C address of the sensor, such as 0x40"`
 	Chip      string `yaml:"chip,omitempty" json:"chip,omitempty" enum:"auto,ina219,ina226,ina3221" doc:"sensor; default auto"`
 	Channel   int    `yaml:"channel,omitempty" json:"channel,omitempty" doc:"channel of a sensor with several, from 1"`
+
+	MaxAmps  float64 `yaml:"max_amps,omitempty" json:"max_amps,omitempty" doc:"highest current expected through an I2C sensor, A; chooses an INA219's range; default the whole range"`
+	Volts    float64 `yaml:"volts,omitempty" json:"volts,omitempty" doc:"nominal voltage, V; an I2C sensor that sees one more than a fifth away is refused; default no check"`
+	ShuntRel float64 `yaml:"shunt_rel,omitempty" json:"shunt_rel,omitempty" doc:"relative tolerance of an I2C sensor's shunt, 0.005 for 0.5 %; default 0.01"`
+}
+
+// Battery is what a fuel gauge's current means.
+type Battery struct {
+	Sign  int     `yaml:"sign,omitempty" json:"sign,omitempty" doc:"1 where a discharge counts as positive, -1 where as negative; default found out at the start"`
+	Scale float64 `yaml:"scale,omitempty" json:"scale,omitempty" doc:"what makes the current µA: 1, or 1000 for a gauge that tells mA; default found out at the start"`
 }
 
 // Meter is a meter outside the board.
@@ -59,6 +71,11 @@ type Meter struct {
 	Chip      string `yaml:"chip,omitempty" json:"chip,omitempty" enum:"auto,ina219,ina226,ina3221" doc:"I2C sensor; default auto"`
 	ShuntUOhm int    `yaml:"shunt_uohm,omitempty" json:"shunt_uohm,omitempty" doc:"shunt in µΩ"`
 	Scope     string `yaml:"scope,omitempty" json:"scope,omitempty" enum:"wall,board-5V,board-12V,battery,module" doc:"where a serial or I2C meter is wired; plugs are at the wall"`
+	Channel   int    `yaml:"channel,omitempty" json:"channel,omitempty" doc:"outlet of a plug with several or channel of an I2C sensor, from 1; default the first"`
+
+	MaxAmps  float64 `yaml:"max_amps,omitempty" json:"max_amps,omitempty" doc:"highest current expected through an I2C sensor, A; chooses an INA219's range; default the whole range"`
+	Volts    float64 `yaml:"volts,omitempty" json:"volts,omitempty" doc:"nominal voltage, V; an I2C sensor that sees one more than a fifth away is refused; default no check"`
+	ShuntRel float64 `yaml:"shunt_rel,omitempty" json:"shunt_rel,omitempty" doc:"relative tolerance of an I2C sensor's shunt, 0.005 for 0.5 %; default 0.01"`
 }
 
 // Virtual describes a virtual board.

@@ -42,7 +42,7 @@ func (t Target) Validate() error {
 	if err := checkEnums("", reflect.ValueOf(t)); err != nil {
 		return err
 	}
-	for _, check := range []func() error{t.checkReach, t.checkHostKey, t.checkWiring, t.checkMeter, t.checkWishes} {
+	for _, check := range []func() error{t.checkReach, t.checkHostKey, t.checkWiring, t.checkMeter, t.checkBattery, t.checkWishes} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -83,44 +83,82 @@ func ParseBaseline(text string) (Baseline, error) {
 	return b, nil
 }
 
+// BadNights is what a branch's name goes on with in the tags of nights that regressed,
+// main-bad/RUN: they are kept, and are no part of a baseline.
+const BadNights = "-bad"
+
 // maxBaseline bounds the runs of a window.
 const maxBaseline = 60
 
 // ErrNoBaseline says that the store has no run to compare with.
 var ErrNoBaseline = errors.New("there is no run to compare with")
 
-// Find reads the runs of a baseline, the oldest first, without the run under test
-// and those after it. The runs of main~7d are those with tags that begin with
-// "main/", as the nightly job sets them.
-func (b Baseline) Find(ctx context.Context, s *store.Store, under store.Run) ([]*sweep.Record, error) {
-	runs, err := b.runs(ctx, s, under)
+// Found is what a baseline stands for.
+type Found struct {
+	Runs []*sweep.Record // the oldest first
+	// Commit is that of the newest run that passed, which a live series measures
+	// against: the run that has the tag itself, else the oldest of Runs. Nights since
+	// may have a regression in them.
+	Commit string
+	Notes  []string // runs that were left out
+}
+
+// Find reads the runs of a baseline, without the run under test and those after it.
+// The runs of main~7d are those with tags that begin with "main/", as the nightly job
+// sets them, and the one tagged main.
+func (b Baseline) Find(ctx context.Context, s *store.Store, under store.Run) (Found, error) {
+	var found Found
+	passed, err := b.passed(ctx, s, under)
 	if err != nil {
-		return nil, fmt.Errorf("baseline %s: %w", b, err)
+		return found, fmt.Errorf("baseline %s: %w", b, err)
 	}
-	var out []*sweep.Record
+	var runs []store.Run
+	if b.Run == "" && b.Window > 0 {
+		runs, found.Notes, err = b.window(ctx, s, under, passed)
+	} else {
+		runs, err = b.single(ctx, s, under)
+	}
+	if err != nil {
+		return found, fmt.Errorf("baseline %s: %w", b, err)
+	}
 	for _, r := range runs[max(0, len(runs)-maxBaseline):] {
 		record, err := sweep.Read(ctx, s, r.ID)
 		if err != nil {
-			return nil, fmt.Errorf("baseline %s: %w", b, err)
+			return found, fmt.Errorf("baseline %s: %w", b, err)
 		}
-		out = append(out, record)
+		found.Runs = append(found.Runs, record)
 	}
-	return out, nil
+	found.Commit = found.Runs[0].Run.Commit
+	if passed != nil {
+		found.Commit = passed.Commit
+	}
+	return found, nil
 }
 
-func (b Baseline) runs(ctx context.Context, s *store.Store, under store.Run) ([]store.Run, error) {
+// passed is the run that has the tag itself, nil where none before the one under test
+// has.
+func (b Baseline) passed(ctx context.Context, s *store.Store, under store.Run) (*store.Run, error) {
+	if b.Tag == "" {
+		return nil, nil
+	}
+	r, ok, err := s.Tagged(ctx, b.Tag)
+	if err != nil || !ok || r.ID == under.ID || !r.Started.Before(under.Started) {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// single finds the one run of run:ID or of a tag.
+func (b Baseline) single(ctx context.Context, s *store.Store, under store.Run) ([]store.Run, error) {
 	var one store.Run
 	var err error
-	switch {
-	case b.Run != "":
+	if b.Run != "" {
 		one, err = s.Run(ctx, b.Run)
-	case b.Window == 0:
+	} else {
 		var ok bool
 		if one, ok, err = s.Tagged(ctx, b.Tag); err == nil && !ok {
 			err = fmt.Errorf("%w: no run has the tag; set it with: harness store tag RUN %s", ErrNoBaseline, b.Tag)
 		}
-	default:
-		return b.window(ctx, s, under)
 	}
 	if err == nil && one.ID == under.ID {
 		err = errors.New("it is the run under test")
@@ -128,28 +166,42 @@ func (b Baseline) runs(ctx context.Context, s *store.Store, under store.Run) ([]
 	return []store.Run{one}, err
 }
 
-// window finds the tagged runs that were begun within it before the one under test.
-func (b Baseline) window(ctx context.Context, s *store.Store, under store.Run) ([]store.Run, error) {
+// window finds the tagged runs that were begun before the one under test. It reaches
+// back from the last night that passed: while a regression lasts, the baseline stays
+// what it was before. A night that was cut short, as by the plan's budget, counts with
+// the cells that it has.
+func (b Baseline) window(ctx context.Context, s *store.Store, under store.Run, passed *store.Run) (out []store.Run, notes []string, err error) {
 	tags, err := s.Tags(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []store.Run
+	end := under.Started
+	if passed != nil {
+		end, out = passed.Started, append(out, *passed)
+	}
+	running := 0
 	for _, t := range tags {
 		if !strings.HasPrefix(t.Name, b.Tag+"/") || slices.ContainsFunc(out, func(r store.Run) bool { return r.ID == t.Run }) {
 			continue
 		}
 		r, err := s.Run(ctx, t.Run)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if r.ID != under.ID && r.State == store.Done && r.Started.Before(under.Started) && under.Started.Sub(r.Started) <= b.Window {
+		switch {
+		case r.ID == under.ID || !r.Started.Before(under.Started) || end.Sub(r.Started) > b.Window:
+		case r.State == store.Running:
+			running++
+		default:
 			out = append(out, r)
 		}
 	}
 	slices.SortFunc(out, func(x, y store.Run) int { return x.Started.Compare(y.Started) })
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%w: no finished run within %v before it has a tag that begins with %s/", ErrNoBaseline, b.Window, b.Tag)
+	if running > 0 {
+		notes = append(notes, fmt.Sprintf("%d runs of the baseline are still being measured and were left out", running))
 	}
-	return out, nil
+	if len(out) == 0 {
+		return nil, nil, fmt.Errorf("%w: no ended run within %v before it has a tag that begins with %s/", ErrNoBaseline, b.Window, b.Tag)
+	}
+	return out, notes, nil
 }

@@ -60,6 +60,8 @@ type Finding struct {
 	// Further trials of the candidate, and as many of the baseline, would tell; 0
 	// where it is told.
 	Further int
+	// Watched says that it is worse beside its nights, surely or not.
+	Watched bool
 	Note    string
 	Live    *Confirmed // what an interleaved series said of it, nil = none was run
 }
@@ -73,7 +75,7 @@ type Confirmed struct {
 }
 
 // Suspect says that a finding is worth an interleaved series: either of its effects
-// is bad enough, and no series was run.
+// is bad enough, or its nights make it suspicious, and no series was run.
 func (f *Finding) Suspect(p Policy) bool {
 	if f.Live != nil {
 		return false
@@ -85,7 +87,7 @@ func (f *Finding) Suspect(p Policy) bool {
 		}
 		return v > p.MarginPct
 	}
-	return f.Verdict == stat.Regressed || f.Verdict == stat.CannotTell && (worse(f.Raw) || worse(f.Effect))
+	return f.Verdict == stat.Regressed || f.Watched || f.Verdict == stat.CannotTell && (worse(f.Raw) || worse(f.Effect))
 }
 
 // Compare sets a run beside baseline runs, metric by metric in the cells that both
@@ -98,7 +100,7 @@ func Compare(baseline []*sweep.Record, run *sweep.Record, p Policy) (findings []
 	}
 	baseline, notes = comparable(baseline, run)
 	controls := map[[2]string]*Control{}
-	missing := 0
+	missing, lack := 0, map[string]lack{}
 	for _, c := range run.Cells {
 		after := validOf(run, c.ID)
 		var before []store.Trial
@@ -120,6 +122,9 @@ func Compare(baseline []*sweep.Record, run *sweep.Record, p Policy) (findings []
 			}
 		}
 		for _, m := range metrics {
+			if m.lacks(lack, slices.Concat(before, after)) {
+				continue
+			}
 			if f, ok := compareMetric(m, before, after, controls[key], p); ok {
 				f.Cell, f.Target = c.ID, c.Target
 				f.Note = tiers(before, after)
@@ -133,6 +138,7 @@ func Compare(baseline []*sweep.Record, run *sweep.Record, p Policy) (findings []
 	if missing > 0 {
 		notes = append(notes, fmt.Sprintf("%d of %d cells have no valid trial on one side and were not compared", missing, len(run.Cells)))
 	}
+	notes = append(notes, lacking(lack)...)
 	decide(findings, p)
 	if len(baseline) > 0 {
 		watch(findings, baseline, run, p)

@@ -16,6 +16,7 @@ import (
 // night makes a run of cells with trials of the latency that ms says, by a machine
 // whose roofs are at speed.
 func night(seed uint64, day, cells, repeats int, speed float64, ms func(cell int) float64) *sweep.Record {
+	const latencies = 700 // enough for p99
 	rng := rand.New(rand.NewPCG(seed, 1))
 	r := &sweep.Record{Run: store.Run{ID: fmt.Sprintf("2026-%02d", day), Commit: fmt.Sprintf("commit%d", day), State: store.Done, Started: time.Date(2026, 11, 1+day, 2, 0, 0, 0, time.UTC)}}
 	for c := range cells {
@@ -25,10 +26,10 @@ func night(seed uint64, day, cells, repeats int, speed float64, ms func(cell int
 			latency := ms(c) / speed * (1 + 0.004*rng.NormFloat64())
 			gops, gbs := 400*speed*(1+0.003*rng.NormFloat64()), 20*speed*(1+0.003*rng.NormFloat64())
 			m := wire.MeasureResult{
-				Verdict: wire.Valid, WindowS: latency * 0.1, Items: 100, ModelBytes: 1 << 20, PeakRSSBytes: 50 << 20, ExecutedMAC: 1 << 30,
+				Verdict: wire.Valid, WindowS: latency * latencies / 1000, Items: latencies, ModelBytes: 1 << 20, PeakRSSBytes: 50 << 20, ExecutedMAC: latencies << 24,
 				Evidence: wire.Evidence{PeakGOPS: &gops, ReadGBS: &gbs, SpinNS: 0.3 / speed}, Env: wire.Environment{Tier: "avx2"},
 			}
-			for range 100 {
+			for range latencies {
 				m.Samples = append(m.Samples, wire.Sample{LatencyMS: latency, Items: 1})
 			}
 			r.Trials = append(r.Trials, store.Trial{Cell: id, Repeat: i, Result: m})
@@ -88,6 +89,26 @@ func TestCompareFindsWhatWasPlanted(t *testing.T) {
 	}
 	if f := verdictOf(t, findings, 0, "model_bytes"); f.Verdict != stat.Same {
 		t.Errorf("equal sizes are %s", f.Verdict)
+	}
+}
+
+// A p99 of a few latencies moves by chance: it must fail nobody's build, and not be
+// left out in silence.
+func TestAPercentileOfTooFewLatenciesIsNotGated(t *testing.T) {
+	base, run := night(1, 1, 2, 10, 1, same), night(2, 2, 2, 10, 1, slower(1, 0.3))
+	run.Trials[0].Result.Samples = run.Trials[0].Result.Samples[:200]
+	run.Trials[15].Result.Samples = run.Trials[15].Result.Samples[:661]
+	findings, notes := Compare([]*sweep.Record{base}, run, DefaultPolicy())
+	if want := "cannot tell latency_ms_p99 in 2 cells: not enough: 200 to 661 latencies a trial, 662 needed"; len(notes) != 1 || notes[0] != want {
+		t.Errorf("notes %q, want %q", notes, want)
+	}
+	if verdictOf(t, findings, 1, "latency_ms_p90").Verdict != stat.Regressed {
+		t.Error("p90, which has enough, is not gated")
+	}
+	for _, f := range findings {
+		if f.Metric == "latency_ms_p99" {
+			t.Errorf("p99 of %s is %s", f.Cell, f.Verdict)
+		}
 	}
 }
 

@@ -26,22 +26,38 @@ type Night struct {
 	Valid  int
 	// Values are those of valid trials, by cell and metric.
 	Values map[[2]string][]float64
+	// Roofs are the median rates of the machines, by target and roof.
+	Roofs map[[2]string]float64
 }
 
 // NightOf reads a run.
 func NightOf(r *sweep.Record) Night {
-	n := Night{Run: r.Run.ID, Commit: r.Run.Commit, Time: r.Run.Started, Trials: len(r.Trials), Values: map[[2]string][]float64{}}
+	n := Night{Run: r.Run.ID, Commit: r.Run.Commit, Time: r.Run.Started, Trials: len(r.Trials), Values: map[[2]string][]float64{}, Roofs: map[[2]string]float64{}}
+	rates := map[[2]string][]float64{}
+	targets := map[string]string{}
+	for _, c := range r.Cells {
+		targets[c.ID] = c.Target
+	}
 	for _, t := range r.Trials {
 		if t.Result.Verdict != wire.Valid {
 			continue
 		}
 		n.Valid++
+		for roof, of := range roofs {
+			if v := of(t.Result.Evidence); !math.IsNaN(v) {
+				key := [2]string{targets[t.Cell], roof}
+				rates[key] = append(rates[key], v)
+			}
+		}
 		for _, m := range Metrics {
 			if v := m.Of(t.Result); !math.IsNaN(v) {
 				key := [2]string{t.Cell, m.Name}
 				n.Values[key] = append(n.Values[key], v)
 			}
 		}
+	}
+	for key, xs := range rates {
+		n.Roofs[key] = stat.Median(xs)
 	}
 	return n
 }

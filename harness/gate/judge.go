@@ -17,8 +17,15 @@ type Rule struct {
 	MaxBlocks int
 }
 
-// DefaultRule tells changes of 1 % at an error of 5 %.
+// DefaultRule tells changes of 1 % at an error of 5 %: that of a comparison or a
+// bisection that somebody asks for.
 func DefaultRule() Rule { return Rule{MarginPct: 1, Error: 0.05, MaxBlocks: 40} }
+
+// ConfirmRule is that of the series that confirm a night's suspects: an error of 0.2 %
+// each, since a night has several. Its figures are those of docs/statistics.md.
+func ConfirmRule(marginPct float64) Rule {
+	return Rule{MarginPct: marginPct, Error: stat.ConfirmError, MaxBlocks: stat.ConfirmPairs / pairsOfBlock}
+}
 
 // Validate refuses a rule by which nothing can be decided.
 func (r Rule) Validate() error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-c6f48606/harness/harness/store"
 	"github.com/seed-c6f48606/harness/reports/stat"
 	"github.com/seed-c6f48606/harness/runners/wire"
 	"github.com/seed-c6f48606/harness/targets"
@@ -32,9 +33,13 @@ func (m Metric) Of(r wire.MeasureResult) float64 {
 	return v
 }
 
-// latency is a quantile of a trial's latencies, ms.
-func latency(p float64) func(wire.MeasureResult) float64 {
+// latency is a quantile of a trial's latencies, ms. A trial of fewer latencies than
+// need has none.
+func latency(p float64, need int) func(wire.MeasureResult) float64 {
 	return func(r wire.MeasureResult) float64 {
+		if len(r.Samples) < need {
+			return math.NaN()
+		}
 		xs := make([]float64, len(r.Samples))
 		for i, s := range r.Samples {
 			xs[i] = s.LatencyMS
@@ -57,9 +62,9 @@ func ofEnergy(f func(wire.MeasureResult, wire.Energy) float64) func(wire.Measure
 // row that say the same as another one (tokens a second and items a second) are left
 // out.
 var Metrics = []Metric{
-	{"latency_ms_p50", "ms", true, true, latency(0.5)},
-	{"latency_ms_p90", "ms", true, true, latency(0.9)},
-	{"latency_ms_p99", "ms", true, true, latency(0.99)},
+	{"latency_ms_p50", "ms", true, true, latency(0.5, 1)},
+	{"latency_ms_p90", "ms", true, true, latency(0.9, stat.MinCount(0.9))},
+	{"latency_ms_p99", "ms", true, true, latency(0.99, stat.MinCount(0.99))},
 	{"throughput_per_s", "1/s", false, true, func(r wire.MeasureResult) float64 { return float64(r.Items) / r.WindowS }},
 	{"model_bytes", "B", true, false, func(r wire.MeasureResult) float64 { return float64(r.ModelBytes) }},
 	{"peak_rss_bytes", "B", true, false, func(r wire.MeasureResult) float64 { return float64(r.PeakRSSBytes) }},
@@ -96,4 +101,50 @@ func FindMetrics(names []string) ([]Metric, error) {
 		}
 	}
 	return out, nil
+}
+
+// leastLatencies are the fewest of a trial that tell a percentile.
+var leastLatencies = map[string]int{
+	"latency_ms_p90": stat.MinCount(0.9),
+	"latency_ms_p99": stat.MinCount(0.99),
+}
+
+// lack counts the cells that do not tell a percentile for want of latencies.
+type lack struct {
+	cells, least, most int
+}
+
+// lacks counts the cell in where any of its trials has too few latencies for the
+// metric: to leave such trials out would leave out the slow ones.
+func (m Metric) lacks(of map[string]lack, trials []store.Trial) bool {
+	need := leastLatencies[m.Name]
+	fewest := need
+	for _, t := range trials {
+		fewest = min(fewest, len(t.Result.Samples))
+	}
+	if fewest == need {
+		return false
+	}
+	l, known := of[m.Name]
+	if !known {
+		l.least = fewest
+	}
+	of[m.Name] = lack{l.cells + 1, min(l.least, fewest), max(l.most, fewest)}
+	return true
+}
+
+// lacking notes what cannot be told.
+func lacking(of map[string]lack) (notes []string) {
+	for _, m := range Metrics {
+		l, ok := of[m.Name]
+		if !ok {
+			continue
+		}
+		count := fmt.Sprint(l.least)
+		if l.most > l.least {
+			count += fmt.Sprintf(" to %d", l.most)
+		}
+		notes = append(notes, fmt.Sprintf("cannot tell %s in %d cells: not enough: %s latencies a trial, %d needed", m.Name, l.cells, count, leastLatencies[m.Name]))
+	}
+	return notes
 }

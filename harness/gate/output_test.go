@@ -23,7 +23,7 @@ import (
 func result() *Result {
 	kernel := &profile.Change{Name: modulePath + "/kernels.wide", Assembly: true, BeforeNS: 100, AfterNS: 105, Share: 0.04, Z: 6}
 	r := &Result{
-		Run: "2026-02", Commit: "bbbbbbbbbbbbbb", Time: time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC), Baseline: "main~7d", Runs: []string{"2026-01"}, Commits: []string{"aaaaaaaaaaaaaa"},
+		Run: "2026-02", Commit: "bbbbbbbbbbbbbb", Time: time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC), Baseline: "main~7d", Runs: []string{"2026-01"}, Base: "aaaaaaaaaaaaaa",
 		Findings: []Finding{
 			{Cell: "same|<b>", Metric: "model_bytes", Verdict: stat.Same},
 			{Cell: "noisy|<b>`x`", Metric: "latency_ms_p50", Verdict: stat.CannotTell, Further: 12},

@@ -16,8 +16,8 @@ type Plan struct {
 	// Sweep are the plan keys of harness sweep --recipe; it is read by the sweep.
 	Sweep map[string]any `yaml:"sweep"`
 	Store string         `yaml:"store"`
-	// Branch names the line of runs: every night gets the tag BRANCH/RUN, and the
-	// newest one that passed the tag BRANCH.
+	// Branch names the line of runs: a night gets the tag BRANCH/RUN, one that regressed
+	// BRANCH-bad/RUN, and the newest one that passed the tag BRANCH.
 	Branch string        `yaml:"branch"`
 	Budget time.Duration `yaml:"budget"`
 	// Keep is how long a night keeps its tag, which keeps it from being pruned.

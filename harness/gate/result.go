@@ -17,7 +17,7 @@ type Result struct {
 	Time     time.Time
 	Baseline string   // as it was named
 	Runs     []string // that it stood for
-	Commits  []string // of those, the newest last
+	Base     string   // commit that was last known to be good
 	Findings []Finding
 	Notes    []string
 }
@@ -74,17 +74,13 @@ func (r *Result) Line() string {
 
 // Since names the commits between which a change came.
 func (r *Result) Since() string {
-	before := ""
-	if n := len(r.Commits); n > 0 {
-		before = r.Commits[n-1]
-	}
 	switch {
-	case before == "" || r.Commit == "":
+	case r.Base == "" || r.Commit == "":
 		return ""
-	case before == r.Commit:
-		return fmt.Sprintf("both are of commit %.10s: no change of the code explains it", before)
+	case r.Base == r.Commit:
+		return fmt.Sprintf("both are of commit %.10s: no change of the code explains it", r.Base)
 	}
-	return fmt.Sprintf("after commit %.10s, up to %.10s", before, r.Commit)
+	return fmt.Sprintf("after commit %.10s, up to %.10s", r.Base, r.Commit)
 }
 
 // Why puts a finding into words.
@@ -123,14 +119,17 @@ func (r *Result) Suspects(p Policy, most int) [][]*Finding {
 		}
 		groups[f.Cell] = append(groups[f.Cell], f)
 	}
-	worst := func(cell string) (regressed int, size float64) {
+	worst := func(cell string) (rank int, size float64) {
 		for _, f := range groups[cell] {
-			if f.Verdict == stat.Regressed {
-				regressed = 1
+			switch {
+			case f.Verdict == stat.Regressed:
+				rank = 2
+			case f.Watched:
+				rank = max(rank, 1)
 			}
 			size = max(size, f.size())
 		}
-		return regressed, size
+		return rank, size
 	}
 	slices.SortStableFunc(cells, func(a, b string) int {
 		ra, sa := worst(a)

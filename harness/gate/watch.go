@@ -32,18 +32,28 @@ func watch(findings []Finding, baseline []*sweep.Record, run *sweep.Record, p Po
 		}
 	}
 	told, _ := stat.Watch{}.Tonight(histories)
+	shifts := shiftsBeyondRoofs(findings, nights)
 	known := map[string]stat.Finding{}
 	for _, w := range told {
 		known[w.Name] = w
 	}
 	for i := range findings {
 		f := &findings[i]
-		if _, err := FindMetric(f.Metric); err != nil {
+		m, err := FindMetric(f.Metric)
+		if err != nil {
 			continue // what is predicted does not drift
 		}
 		w, moved := known[strconv.Itoa(i)]
+		shift, shared := shifts[f.Target]
+		shared = shared && shift.Suspect && math.Abs(shift.Pct) > p.MarginPct && m.Timed
+		if shared {
+			f.remark(fmt.Sprintf("all of its target moved by %+.1f %% in time beyond what its roofs did (%.1f standard errors)", shift.Pct, shift.Score))
+		}
+		f.Watched = moved && w.Outcome == stat.Regressed || shared && shift.Pct > 0
 		switch {
-		case moved && w.Sure && math.Abs(w.Change.Value) > p.MarginPct:
+		case shared && shift.Sure && f.beyond(p.MarginPct):
+			// The verdict stands: what all cells share and the roofs do not is no drift.
+		case moved && w.Sure && math.Abs(w.Change.Value) > p.MarginPct && f.Q <= p.FalseShare && !(shared && shift.Sure):
 			f.Verdict, f.Effect, f.Further = w.Outcome, w.Change, 0
 			f.remark(fmt.Sprintf("%.1f standard errors of its nights", w.Score))
 		case f.Verdict == stat.Regressed || f.Verdict == stat.Improved:
@@ -52,6 +62,52 @@ func watch(findings []Finding, baseline []*sweep.Record, run *sweep.Record, p Po
 			f.Further = max(1, f.Further)
 		case moved:
 			f.remark("suspicious beside its nights")
+		}
+	}
+}
+
+// beyond says that a change was told of which the whole interval, with the machine's
+// own change taken out, lies beyond the margin.
+func (f *Finding) beyond(marginPct float64) bool {
+	return (f.Verdict == stat.Regressed || f.Verdict == stat.Improved) && (f.Effect.Lo > marginPct || f.Effect.Hi < -marginPct)
+}
+
+// shiftsBeyondRoofs says how far all times of a target moved together tonight, beside
+// how they did on its nights, after the change of the machine's roofs is taken out of
+// every night. A target of which a night knows no roof keeps it.
+func shiftsBeyondRoofs(findings []Finding, nights []Night) map[string]stat.Shift {
+	var histories []stat.History
+	for _, f := range findings {
+		m, err := FindMetric(f.Metric)
+		if err != nil || !m.Timed {
+			continue
+		}
+		h := historyOf(f.Cell+" "+f.Metric, f.Cell, f.Target, m, nights)
+		if f.Control != nil {
+			scaleByRoof(&h, m, [2]string{f.Target, f.Control.Roof}, nights)
+		}
+		histories = append(histories, h)
+	}
+	_, shifts := stat.Watch{}.Tonight(histories)
+	out := map[string]stat.Shift{}
+	for _, s := range shifts {
+		out[s.Group] = s
+	}
+	return out
+}
+
+// scaleByRoof states a history as on a machine of one speed.
+func scaleByRoof(h *stat.History, m Metric, roof [2]string, nights []Night) {
+	for _, n := range nights {
+		if !(n.Roofs[roof] > 0) {
+			return
+		}
+	}
+	for i := range h.Nights {
+		if m.Less {
+			h.Nights[i].Value *= nights[i].Roofs[roof]
+		} else {
+			h.Nights[i].Value /= nights[i].Roofs[roof]
 		}
 	}
 }

@@ -150,6 +150,9 @@ func (s *Server) submit(c *call) error {
 	if err := in.Plan.Validate(); err != nil {
 		return refuse(http.StatusBadRequest, "%v", err)
 	}
+	if err := s.Files.Check(in.Plan); err != nil {
+		return refuse(http.StatusBadRequest, "%v", err)
+	}
 	tasks, err := Tasks(in.Plan)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "%v", err)
@@ -344,6 +347,13 @@ func (s *Server) send(c *call, id string, after int64) error {
 		x, err := s.Queue.Sweep(c.ctx(), id)
 		if err != nil {
 			return err
+		}
+		// A token that was taken back ends what it opened.
+		if c.user, err = s.Auth.user(c.r); err != nil {
+			return refuse(http.StatusUnauthorized, "%v", err)
+		}
+		if !c.user.may(x.Owner) {
+			return refuse(http.StatusForbidden, "sweep %s is %s's", x.ID, x.Owner)
 		}
 		lines, err := s.Queue.Lines(c.ctx(), id, after, batch)
 		if err != nil {

@@ -23,6 +23,8 @@ func (u User) may(owner string) bool { return u.Role == RoleAdmin || u.Name == o
 // believed only when it calls from one of the named addresses.
 type Auth struct {
 	Tokens Tokens
+	// File has the tokens as they are now, in place of Tokens; nil = they never change.
+	File *TokensFile
 	// Header holds the user's name where a proxy sets it, such as
 	// X-Forwarded-User; "" = there is no proxy.
 	Header string
@@ -59,7 +61,7 @@ func (a Auth) user(r *http.Request) (User, error) {
 		}
 	}
 	if ok {
-		if t, found := a.Tokens.find(secret); found {
+		if t, found := a.find(secret); found {
 			return User{t.User, t.Role}, nil
 		}
 		return User{}, errNobody
@@ -76,6 +78,14 @@ func (a Auth) user(r *http.Request) (User, error) {
 		u.Role = RoleAdmin
 	}
 	return u, nil
+}
+
+// find returns whose token it is.
+func (a Auth) find(secret string) (Token, bool) {
+	if a.File != nil {
+		return a.File.Tokens().find(secret)
+	}
+	return a.Tokens.find(secret)
 }
 
 func (a Auth) fromProxy(remote string) bool {

@@ -3,7 +3,9 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -15,6 +17,8 @@ import (
 // Shelf keeps the plans that a controller measures, with their models and data.
 type Shelf struct {
 	Cache sweep.Cache
+	Files Files        // that plans may name
+	Log   *slog.Logger // hears why a plan cannot be prepared; nil = nobody
 
 	mu    sync.Mutex
 	plans map[string]*planned
@@ -52,9 +56,27 @@ func (s *Shelf) get(ctx context.Context, id string, raw json.RawMessage) (*sweep
 	}
 	plan, err := sweep.ParsePlan(raw)
 	if err == nil {
-		p.prepared, err = sweep.NewPrepared(ctx, s.Cache, plan)
+		err = s.Files.Check(plan) // a database may hold what the server would refuse
 	}
-	return p.prepared, err
+	if err != nil {
+		s.say(id, err)
+		return nil, err
+	}
+	if p.prepared, err = sweep.NewPrepared(ctx, s.Cache, plan); err != nil {
+		s.say(id, err)
+		return nil, errUnprepared
+	}
+	return p.prepared, nil
+}
+
+// errUnprepared is all that a submitter hears of model and data that cannot be
+// loaded: errors of files quote them.
+var errUnprepared = errors.New("its model or data are not on this controller, cannot be read, or are others than those that were submitted; the controller's log says which")
+
+func (s *Shelf) say(id string, err error) {
+	if s.Log != nil {
+		s.Log.Error("plan cannot be prepared", "sweep", id, "error", err)
+	}
 }
 
 // Bench measures the trials of the queue on a target as a sweep does.

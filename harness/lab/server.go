@@ -39,7 +39,8 @@ type Server struct {
 	Queue *queue.Queue
 	Auth  Auth
 	Log   *slog.Logger
-	TLS   bool // whether callers come by TLS: the cookie is then sent by TLS only
+	Files Files // that plans may name
+	TLS   bool  // whether callers come by TLS: the cookie is then sent by TLS only
 
 	calls   *prometheus.CounterVec
 	took    *prometheus.HistogramVec
@@ -145,7 +146,8 @@ func (s *Server) authenticated(route string, f func(*call) error) http.HandlerFu
 			r.Body = http.MaxBytesReader(note, r.Body, limit)
 			err = f(&call{note, r, user})
 		}
-		if err != nil {
+		broken := err != nil && note.began
+		if err != nil && !broken {
 			s.fail(note, err)
 		}
 		s.calls.WithLabelValues(route, fmt.Sprint(note.status)).Inc()
@@ -155,10 +157,16 @@ func (s *Server) authenticated(route string, f func(*call) error) http.HandlerFu
 			level = slog.LevelError
 		}
 		s.Log.Log(r.Context(), level, "call", "route", route, "path", r.URL.Path, "user", user.Name, "status", note.status, "took_ms", time.Since(began).Milliseconds(), "error", err)
+		if broken {
+			// The caller must see that the answer broke off: an orderly end would say
+			// that it is whole.
+			panic(http.ErrAbortHandler)
+		}
 	}
 }
 
-// fail answers with an error. What is wrong in here is for the log, not for callers.
+// fail answers with an error, where no other answer has begun. What is wrong in
+// here is for the log, not for callers.
 func (s *Server) fail(w *noted, err error) {
 	var refused *refusal
 	var large *http.MaxBytesError
@@ -173,9 +181,6 @@ func (s *Server) fail(w *noted, err error) {
 		answer = refusal{http.StatusConflict, taken.Error()}
 	case errors.Is(err, queue.ErrNotFound):
 		answer = refusal{http.StatusNotFound, err.Error()}
-	}
-	if w.began {
-		return // an answer that breaks off
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(answer.status)
@@ -218,7 +223,7 @@ func (s *Server) healthy(w http.ResponseWriter, r *http.Request) {
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	secret := strings.TrimSpace(r.PostFormValue("token"))
-	if _, ok := s.Auth.Tokens.find(secret); !ok {
+	if _, ok := s.Auth.find(secret); !ok {
 		s.Log.Warn("login refused", "remote", r.RemoteAddr)
 		http.Redirect(w, r, "/?refused=1", http.StatusSeeOther)
 		return

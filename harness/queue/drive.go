@@ -202,13 +202,10 @@ func (d *driver) leave(ctx context.Context, h *holding) {
 	d.mu.Lock()
 	delete(d.held, board)
 	d.mu.Unlock()
+	d.letGo(context.WithoutCancel(ctx), h)
+	// Slow queues must not use up the time in which the board is given back.
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementLimit)
 	defer cancel()
-	for name := range h.queues {
-		if err := d.client.Queues().Remove(clean, name); err != nil {
-			d.Log.Warn("queue cannot be let go", "board", board, "queue", name, "error", err)
-		}
-	}
 	h.bench.Close(clean)
 	l := h.now()
 	if err := d.Queue.Release(clean, &l); err != nil {
@@ -216,6 +213,18 @@ func (d *driver) leave(ctx context.Context, h *holding) {
 	}
 	h.expiry.Stop()
 	h.cancel(nil)
+}
+
+// letGo takes no more jobs of a holding's queues. One that does not end in time is
+// let go by the next holding.
+func (d *driver) letGo(ctx context.Context, h *holding) {
+	ctx, cancel := context.WithTimeout(ctx, statementLimit)
+	defer cancel()
+	for name := range h.queues {
+		if err := d.client.Queues().Remove(ctx, name); err != nil {
+			d.Log.Warn("queue cannot be let go", "board", h.lease.Board, "queue", name, "error", err)
+		}
+	}
 }
 
 // finish closes sweeps whose trials are all done.

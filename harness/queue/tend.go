@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -37,7 +38,9 @@ func (d *driver) tend(h *holding) error {
 	if err != nil {
 		return err
 	}
+	var faults []error // one user's queue must not keep the others' from the board
 	for _, line := range lines {
+		var err error
 		shut := closed(line.owner)
 		was, known := h.queues[line.name]
 		ctx, cancel := context.WithTimeout(h.ctx, statementLimit)
@@ -45,7 +48,7 @@ func (d *driver) tend(h *holding) error {
 		case !known && shut:
 			// It is taken up when it opens.
 		case !known:
-			if err = d.client.Queues().Add(line.name, river.QueueConfig{MaxWorkers: handedOut}); err == nil {
+			if err = d.take(ctx, line.name); err == nil {
 				h.queues[line.name] = false
 				err = d.client.QueueResume(ctx, line.name, nil) // a controller before may have paused it
 				if errors.Is(err, rivertype.ErrNotFound) {
@@ -63,10 +66,24 @@ func (d *driver) tend(h *holding) error {
 		}
 		cancel()
 		if err != nil {
-			return err
+			faults = append(faults, fmt.Errorf("queue %s: %w", line.name, err))
 		}
 	}
-	return nil
+	return errors.Join(faults...)
+}
+
+// take begins to take jobs of a queue. River still knows one that a holding before
+// could not let go in time, but takes no jobs of it: it is let go first.
+func (d *driver) take(ctx context.Context, name string) error {
+	config := river.QueueConfig{MaxWorkers: handedOut}
+	err := d.client.Queues().Add(name, config)
+	if !errors.Is(err, &river.QueueAlreadyAddedError{}) {
+		return err
+	}
+	if err := d.client.Queues().Remove(ctx, name); err != nil {
+		return fmt.Errorf("letting it go anew: %w", err)
+	}
+	return d.client.Queues().Add(name, config)
 }
 
 // rescue puts back jobs of the board that River handed out to a controller that is

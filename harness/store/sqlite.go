@@ -46,7 +46,11 @@ func openExistingFile(ctx context.Context, location string) (*Store, error) {
 		return Open(ctx, location)
 	}
 	// Without a writable folder SQLite cannot make its shared-memory file: the
-	// database is read as it lies there.
+	// database is read as it lies there, and a writer's log, which it would pass
+	// over, in a copy.
+	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
+		return openLogged(ctx, path)
+	}
 	s, err := connect(ctx, path, url.Values{"mode": {"ro"}, "immutable": {"1"}})
 	if err != nil {
 		return nil, err
@@ -72,6 +76,18 @@ func openExistingFile(ctx context.Context, location string) (*Store, error) {
 	return s, nil
 }
 
+// openLogged opens a file beside which lies what a writer had not yet moved into it.
+func openLogged(ctx context.Context, path string) (*Store, error) {
+	s, err := openCopy(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("opening store %s with its -wal in a copy: %w", path, err)
+	}
+	return s, nil
+}
+
+// copyTries is how often a file that changes meanwhile is copied again.
+const copyTries = 5
+
 // openCopy opens a copy of a file, which can be brought up to date where the file
 // cannot.
 func openCopy(ctx context.Context, path string) (s *Store, err error) {
@@ -85,10 +101,27 @@ func openCopy(ctx context.Context, path string) (s *Store, err error) {
 		}
 	}()
 	// Runs that a writer had not yet moved from its log into the file are there too.
-	for _, suffix := range []string{"", "-wal"} {
-		err := copyFile(filepath.Join(dir, "copy.db"+suffix), path+suffix)
-		if err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+	for try := 0; ; try++ {
+		before, err := os.Stat(path)
+		if err != nil {
 			return nil, err
+		}
+		for _, suffix := range []string{"", "-wal"} {
+			err := copyFile(filepath.Join(dir, "copy.db"+suffix), path+suffix)
+			if err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+				return nil, err
+			}
+		}
+		after, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		// A log that was moved into the file meanwhile does not go with its copy.
+		if after.ModTime().Equal(before.ModTime()) && after.Size() == before.Size() {
+			break
+		}
+		if try == copyTries {
+			return nil, fmt.Errorf("%s changes while it is read; wait for the program that writes it", path)
 		}
 	}
 	if s, err = Open(ctx, filepath.Join(dir, "copy.db")); err != nil {

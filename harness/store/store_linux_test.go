@@ -56,3 +56,39 @@ func TestReadOnlyFolder(t *testing.T) {
 		t.Error(r, err)
 	}
 }
+
+// What a writer had not yet moved from its log into the file is measured all the same.
+func TestReadOnlyFolderWithLog(t *testing.T) {
+	dir := t.TempDir()
+	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
+		os.Chmod(d, 0o755) //nolint:errcheck
+	}
+	path := filepath.Join(dir, "x.db")
+	open(t, path).Close() // the tables lie in the file
+	w := open(t, path)
+	defer w.Close()
+	l := start(t, w) // lies in the log while the writer has the file open
+	if info, err := os.Stat(path + "-wal"); err != nil || info.Size() == 0 {
+		t.Fatalf("there is no log to read: %v", err)
+	}
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o755) //nolint:errcheck
+	if os.Geteuid() == 0 {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer unix.Setfsuid(0) //nolint:errcheck
+		if err := unix.Setfsuid(65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := store.OpenExisting(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if r, err := s.Run(t.Context(), store.Last); err != nil || r.ID != l.Run() {
+		t.Error(r, err)
+	}
+}

@@ -20,7 +20,10 @@ import (
 // Rules numbers how figures are computed from samples. A change after which the
 // same samples give other figures takes the next number, so that an old bundle's
 // differences are told from damage.
-const Rules = 1
+//
+//   - 1: the p90 and p99 of any number of latencies are told
+//   - 2: not of fewer than stat.MinCount; outliers are marked
+const Rules = 2
 
 // Summary is what a report says of a run beside its rows. A number that is not
 // finite is null.
@@ -141,7 +144,7 @@ func FromBundle(b *bundle.Bundle) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Record{Run: c.Run, Artefacts: c.Artefacts, Qualities: c.Qualities, Events: c.Events, timings: map[int64]Timing{}}
+	r := &Record{Run: c.Run, Artefacts: c.Artefacts, Qualities: c.Qualities, Events: c.Events, timings: map[int64]Timing{}, rules: b.Manifest.Rules}
 	if r.Plan, err = ParsePlan(c.Run.Plan); err != nil {
 		return nil, err
 	}

@@ -80,7 +80,8 @@ func TestReplayOfEveryFixture(t *testing.T) {
 	}
 }
 
-// The store of an older harness must give the figures that it gave then.
+// The store of an older harness must give the figures that it gave then, but for
+// those that the rules no longer tell.
 func TestFiguresOfAnOldStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v2.db")
 	if err := os.WriteFile(path, unzip(t, "../store/testdata/v2.db.gz"), 0o600); err != nil {

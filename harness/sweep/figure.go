@@ -149,12 +149,7 @@ func (f *figures) median(m TrialMetric, warnings ...string) { f.medianWithin(0, 
 
 // medianWithin is median of a figure that has a relative error in every trial.
 func (f *figures) medianWithin(rel float64, m TrialMetric, warnings ...string) {
-	var xs []float64
-	for _, t := range f.valid {
-		if v := m.Of(f.record, t); !math.IsNaN(v) && !math.IsInf(v, 0) {
-			xs = append(xs, v)
-		}
-	}
+	xs := m.values(f.record, f.valid)
 	if len(xs) == 0 {
 		f.unavailable(m.Name, m.Unit, "no valid trial")
 		return
@@ -166,6 +161,9 @@ func (f *figures) medianWithin(rel float64, m TrialMetric, warnings ...string) {
 		i.Lo, i.Hi = math.NaN(), math.NaN()
 	case i.Level < confidence:
 		warnings = append(warnings, fmt.Sprintf("interval at %.1f %%: %d trials reach no more", 100*i.Level, len(xs)))
+	}
+	if text := outliers(xs); text != "" && !f.record.first() {
+		warnings = append(warnings, text)
 	}
 	f.add(m.Name, m.Unit, i, warnings...)
 }
@@ -195,17 +193,14 @@ func (f *figures) sensorError() float64 {
 	return stat.Quantile(rels, 0.5)
 }
 
-// tailSamples is how many samples a trial needs before its p99 is more than
-// its slowest one.
-const tailSamples = 100
-
 func (f *figures) timing() {
-	few := false
-	for _, t := range f.valid {
-		few = few || f.record.Timing(t).Samples < tailSamples
-	}
+	fewest := f.fewest()
 	for _, m := range timeMetrics {
-		if few && m.Name == "latency_ms_p99" {
+		if why := tooFew(m.Name, fewest); why != "" && len(f.valid) > 0 && !f.record.first() {
+			f.unavailable(m.Name, m.Unit, why)
+			continue
+		}
+		if f.record.first() && m.Name == "latency_ms_p99" && fewest < tailSamples {
 			f.median(m, fmt.Sprintf("p99 of trials with fewer than %d samples is near their slowest", tailSamples))
 			continue
 		}

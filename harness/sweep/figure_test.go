@@ -174,13 +174,69 @@ func TestTheLevelOfAnIntervalIsLabelled(t *testing.T) {
 	}
 }
 
-func TestTheTailOfFewSamplesIsLabelled(t *testing.T) {
-	few := with(timed(1), func(m *wire.MeasureResult) { m.Samples = m.Samples[:99] })
-	if p99 := row(t, recorded(timed(1), few).Rows(), "latency_ms_p99"); !warned(p99, "fewer than 100 samples") {
-		t.Errorf("p99 of 99 samples carries %q", p99.Warnings)
+// A percentile of too few latencies reads like one of enough: MLPerf stops earlier
+// for neither.
+func TestAPercentileOfTooFewLatenciesIsNotTold(t *testing.T) {
+	of := func(n int) wire.MeasureResult {
+		return with(timed(1), func(m *wire.MeasureResult) {
+			m.Samples = nil
+			for range n {
+				m.Samples = append(m.Samples, wire.Sample{LatencyMS: 1})
+			}
+		})
 	}
-	if p99 := row(t, recorded(timed(1), timed(1)).Rows(), "latency_ms_p99"); warned(p99, "samples") {
-		t.Errorf("p99 of 200 samples carries %q", p99.Warnings)
+	for name, c := range map[string]struct {
+		least    int
+		p90, p99 string // why not; "" = told
+	}{
+		"neither": {63, "unavailable: not enough: 63 latencies a trial, 64 needed", "unavailable: not enough: 63 latencies a trial, 662 needed"},
+		"p90":     {64, "", "unavailable: not enough: 64 latencies a trial, 662 needed"},
+		"nearly":  {661, "", "unavailable: not enough: 661 latencies a trial, 662 needed"},
+		"both":    {662, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := recorded(of(700), of(c.least), with(of(1), func(m *wire.MeasureResult) { m.Verdict = wire.Throttled }))
+			rows := r.Rows()
+			for metric, why := range map[string]string{"latency_ms_p50": "", "latency_ms_p90": c.p90, "latency_ms_p99": c.p99} {
+				x := row(t, rows, metric)
+				if x.Available() != (why == "") || why != "" && !slices.Contains(x.Warnings, why) || why == "" && warned(x, "not enough") {
+					t.Errorf("%s is %s with %q, want %q", metric, figureOf(x), x.Warnings, why)
+				}
+			}
+			bundled := *r
+			bundled.rules = 1
+			if old := bundled.Rows(); row(t, old, "latency_ms_p90").Value == nil || row(t, old, "latency_ms_p99").Value == nil {
+				t.Error("a bundle of the first rules lacks a percentile that it was published with")
+			}
+			if got := r.NotEnough(); (got == "") != (c.p99 == "") {
+				t.Errorf("of the run it says %q", got)
+			}
+		})
+	}
+}
+
+// A trial that is silently dropped may be the finding; one that is silently kept may
+// be the reason for a wide interval.
+func TestOutliersAreMarkedAndCount(t *testing.T) {
+	const mark = "1 of 6 trials is an outlier (modified z "
+	r := recorded(timed(1), timed(1.02), timed(9), timed(0.98), timed(1.01), timed(0.99))
+	rows := r.Rows()
+	p50 := row(t, rows, "latency_ms_p50")
+	if got := figureOf(p50); got != "1.005 [0.98, 9] n=6" || !warned(p50, mark) || !warned(p50, "; it counts") {
+		t.Errorf("p50 is %s with %q", got, p50.Warnings)
+	}
+	if size := row(t, rows, "model_bytes"); warned(size, "outlier") {
+		t.Errorf("the size carries %q", size.Warnings)
+	}
+	if got := r.Outliers(); !strings.HasPrefix(got, "p50 latency of "+r.Cells[0].ID+": "+mark) {
+		t.Errorf("of the run it says %q", got)
+	}
+	r.rules = 1
+	if old := row(t, r.Rows(), "latency_ms_p50"); warned(old, "outlier") {
+		t.Errorf("p50 of the first rules carries %q, which was not published", old.Warnings)
+	}
+	if even := recorded(timed(1), timed(2), timed(3), timed(4), timed(5), timed(6)); even.Outliers() != "" {
+		t.Errorf("six even trials: %q", even.Outliers())
 	}
 }
 

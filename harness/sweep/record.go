@@ -19,6 +19,7 @@ type Record struct {
 	Events    []store.Event
 
 	timings map[int64]Timing // by a trial's id; see Timing
+	rules   int              // by which figures are computed; 0 = Rules
 }
 
 // RecordedCell is a cell with its axes read.

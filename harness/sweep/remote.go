@@ -101,6 +101,9 @@ func wanted(t targets.Target) board.Setting {
 // SensorsOf is what the inventory says of the sensors on a target.
 func SensorsOf(t targets.Target) (command.Sensors, error) {
 	s := command.Sensors{Total: t.Total}
+	if b := t.Battery; b != nil {
+		s.Battery = &command.Battery{Sign: float64(b.Sign), Scale: b.Scale}
+	}
 	for i, r := range t.Rails {
 		switch {
 		case r.Bus != "":
@@ -113,7 +116,10 @@ func SensorsOf(t targets.Target) (command.Sensors, error) {
 					Mend: "one sensor can be read at a time: keep the rails of one bus and address, or bind the sensors to the kernel's driver",
 				}
 			}
-			s.I2C.Rails = append(s.I2C.Rails, power.I2CRail{Name: r.Name, Channel: r.Channel, ShuntUOhm: float64(r.ShuntUOhm), Subset: len(t.Total) > 0 && !slices.Contains(t.Total, r.Name)})
+			s.I2C.Rails = append(s.I2C.Rails, power.I2CRail{
+				Name: r.Name, Channel: r.Channel, ShuntUOhm: float64(r.ShuntUOhm), ShuntRel: r.ShuntRel, MaxAmps: r.MaxAmps, Volts: r.Volts,
+				Subset: len(t.Total) > 0 && !slices.Contains(t.Total, r.Name),
+			})
 		case r.ShuntUOhm != 0:
 			if s.ShuntUOhm == nil {
 				s.ShuntUOhm = map[string]float64{}

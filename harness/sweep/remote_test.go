@@ -56,9 +56,9 @@ func TestOnlyAllowedSettingsAreMade(t *testing.T) {
 // A wrong shunt makes every joule wrong by its factor.
 func TestSensorsOfTheInventoryReachTheRunner(t *testing.T) {
 	got, err := SensorsOf(targets.Target{
-		Name: "pi4", Total: []string{"5V"},
+		Name: "pi4", Total: []string{"5V"}, Battery: &targets.Battery{Sign: -1, Scale: 1000},
 		Rails: []targets.Rail{
-			{Name: "5V", Bus: "1", Address: 0x40, Chip: "ina3221", Channel: 1, ShuntUOhm: 10000},
+			{Name: "5V", Bus: "1", Address: 0x40, Chip: "ina3221", Channel: 1, ShuntUOhm: 10000, ShuntRel: 0.005, MaxAmps: 4, Volts: 5},
 			{Name: "3V3", Bus: "1", Address: 0x40, Channel: 2, ShuntUOhm: 20000},
 			{Name: "VDD_IN", ShuntUOhm: 5000},
 		},
@@ -67,9 +67,9 @@ func TestSensorsOfTheInventoryReachTheRunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := command.Sensors{
-		Total: []string{"5V"}, ShuntUOhm: map[string]float64{"VDD_IN": 5000},
+		Total: []string{"5V"}, ShuntUOhm: map[string]float64{"VDD_IN": 5000}, Battery: &command.Battery{Sign: -1, Scale: 1000},
 		I2C: &power.I2C{Bus: "1", Address: 0x40, Chip: "ina3221", Rails: []power.I2CRail{
-			{Name: "5V", Channel: 1, ShuntUOhm: 10000}, {Name: "3V3", Channel: 2, ShuntUOhm: 20000, Subset: true},
+			{Name: "5V", Channel: 1, ShuntUOhm: 10000, ShuntRel: 0.005, MaxAmps: 4, Volts: 5}, {Name: "3V3", Channel: 2, ShuntUOhm: 20000, Subset: true},
 		}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(power.I2C{}, "Sleep")); diff != "" {

@@ -257,7 +257,7 @@ func rowOf(columns []search.Metric, m wire.MeasureResult, t Timing) []float64 {
 // not tell it.
 func trialValue(metric string, m wire.MeasureResult, t Timing) float64 {
 	for _, x := range TrialMetrics() {
-		if x.Name == metric {
+		if x.Name == metric && tooFew(metric, t.Samples) == "" {
 			return x.of(m, t)
 		}
 	}

@@ -50,8 +50,15 @@ type TrialMetric struct {
 	of         func(wire.MeasureResult, Timing) float64 // NaN where the trial has none
 }
 
-// Of is the figure of one of the record's trials, NaN where it has none.
-func (m TrialMetric) Of(r *Record, t store.Trial) float64 { return m.of(t.Result, r.Timing(t)) }
+// Of is the figure of one of the record's trials, NaN where it has none or too few
+// latencies to tell it.
+func (m TrialMetric) Of(r *Record, t store.Trial) float64 {
+	x := r.Timing(t)
+	if !r.first() && tooFew(m.Name, x.Samples) != "" {
+		return math.NaN()
+	}
+	return m.of(t.Result, x)
+}
 
 // TrialMetrics lists the figures of a trial in the order of the rows.
 func TrialMetrics() []TrialMetric {

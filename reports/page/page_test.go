@@ -193,6 +193,49 @@ func TestNothingValid(t *testing.T) {
 	}
 }
 
+// A dash that does not say why reads as an oversight, a percentile of 40 latencies as
+// a measurement.
+func TestTooFewLatenciesAreTold(t *testing.T) {
+	d := sample()
+	for i := range d.Trials {
+		d.Trials[i].P90MS = 1234.5
+	}
+	d.Trials[1].Samples, d.Trials[2].Samples = 64, 662
+	html := render(t, d)
+	const want = "not enough for p90 in 9 of 11 cells (40 latencies a trial, 64 needed) and for p99 in 10 of 11 cells (40 to 64 latencies a trial, 662 needed)"
+	if !strings.Contains(html, want) {
+		t.Errorf("the report lacks %q", want)
+	}
+	if n := strings.Count(html, "<td>1234</td>") + strings.Count(html, "<td>1235</td>"); n != 2 {
+		t.Errorf("%d trials show a p90, want the 2 that have the latencies for it", n)
+	}
+}
+
+// Without its metric's name a warning of one figure seems to be of all.
+func TestOutliersAreMarked(t *testing.T) {
+	const mark = "1 of 6 trials is an outlier (modified z 5.1); it counts"
+	d := sample()
+	for i := range d.Rows {
+		if r := &d.Rows[i]; r.Cell == "c00" && r.Metric == "latency_ms_p50" {
+			r.Warnings = []string{mark}
+		}
+	}
+	for _, ms := range []float64{1.98, 2.01, 1.99, 2.02, 9} {
+		d.Trials = append(d.Trials, page.Trial{Cell: "c00", Verdict: "valid", Samples: 40, P50MS: ms})
+	}
+	d.Trials = append(d.Trials, page.Trial{Cell: "c00", Verdict: "throttled", Samples: 40, P50MS: 99})
+	html := render(t, d)
+	if !strings.Contains(html, "latency_ms_p50: "+mark) {
+		t.Errorf("the report lacks %q", mark)
+	}
+	if n := strings.Count(html, "outlier: modified z "); n != 1 {
+		t.Errorf("%d trials are marked, want the one valid trial that lies out", n)
+	}
+	if n := strings.Count(html, "6 valid of 7 trials"); n != 1 {
+		t.Errorf("%d cells have six valid trials of seven", n)
+	}
+}
+
 func TestNoFigures(t *testing.T) {
 	if err := page.Render(io.Discard, page.Data{Run: "empty"}); err == nil {
 		t.Error("a report without a figure is no error")

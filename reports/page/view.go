@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-c6f48606/harness/reports/stat"
+	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
 // view is what the template reads.
@@ -25,6 +26,8 @@ type view struct {
 	Missing  []string // metrics that no cell has
 	Fronts   []front  // the searches with their pictures
 	Duration time.Duration
+	// NotEnough says which percentiles cells lack for want of latencies.
+	NotEnough string
 }
 
 // group is what is shown of one target.
@@ -60,6 +63,9 @@ type cell struct {
 	Trials   []Trial
 	Dense    bool
 	Warnings []string
+	Outliers []string // what marks each trial as one, "" = nothing
+
+	rows []stat.Row
 }
 
 type metric struct {
@@ -82,6 +88,7 @@ type headline struct {
 var metrics = []metric{
 	{Name: "latency_ms_p50", Title: "latency p50 / ms", Log: true},
 	{Name: "latency_ms_p90", Title: "latency p90 / ms", Log: true},
+	{Name: "latency_ms_p99", Title: "latency p99 / ms", Log: true},
 	{Name: "throughput_per_s", Title: "items / s", Log: true, More: true},
 	{Name: "f1_macro", Title: "macro-F1", More: true},
 	{Name: "accuracy", Title: "accuracy", More: true},
@@ -139,25 +146,47 @@ func (v *view) collect() {
 		}
 		c.Figures[r.Metric] = r
 		have[r.Metric] = have[r.Metric] || r.Available()
-		for _, w := range r.Warnings {
-			if !slices.Contains(c.Warnings, w) {
-				c.Warnings = append(c.Warnings, w)
-			}
-		}
+		c.rows = append(c.rows, r)
 	}
 	for _, t := range v.Trials {
 		if c := byID[t.Cell]; c != nil {
 			c.Trials = append(c.Trials, t)
 		}
 	}
+	for _, c := range v.Cells {
+		c.warn()
+		c.mark()
+	}
 	v.group()
 	v.countVerdicts()
+	v.NotEnough = NotEnough(v.fewest())
 	for _, m := range metrics {
 		if have[m.Name] {
 			v.Metrics = append(v.Metrics, m)
 		} else {
 			v.Missing = append(v.Missing, m.Title)
 		}
+	}
+}
+
+// warn collects what the cell's figures are warned of. What few of them are warned of
+// is told with their names.
+func (c *cell) warn() {
+	of := map[string][]string{}
+	var order []string
+	for _, r := range c.rows {
+		for _, w := range r.Warnings {
+			if of[w] == nil {
+				order = append(order, w)
+			}
+			of[w] = append(of[w], r.Metric)
+		}
+	}
+	for _, w := range order {
+		if names := of[w]; 2*len(names) < len(c.rows) {
+			w = strings.Join(names, ", ") + ": " + w
+		}
+		c.Warnings = append(c.Warnings, w)
 	}
 }
 
@@ -214,8 +243,11 @@ func (v *view) countVerdicts() {
 	})
 }
 
+// valid is the verdict of the trials that enter figures.
+const valid = string(wire.Valid)
+
 func rank(verdict string) int {
-	if verdict == "valid" {
+	if verdict == valid {
 		return 1
 	}
 	return 0
@@ -285,7 +317,7 @@ func (c *cell) Has(metric string) bool {
 func (c *cell) Valid() int {
 	n := 0
 	for _, t := range c.Trials {
-		if t.Verdict == "valid" {
+		if t.Verdict == valid {
 			n++
 		}
 	}

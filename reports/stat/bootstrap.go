@@ -91,19 +91,6 @@ func PairedBootstrap(n int, a, b func(items []int) float64, r Resampling) Interv
 	return BootstrapItems(n, func(items []int) float64 { return b(items) - a(items) }, r)
 }
 
-// PairedMedianDifference returns the bootstrap interval of the median of
-// b[i]-a[i]. The slices have equal length, else it panics.
-func PairedMedianDifference(a, b []float64, r Resampling) Interval {
-	if len(a) != len(b) {
-		panic("stat: paired slices of different lengths")
-	}
-	d := make([]float64, len(a))
-	for i := range d {
-		d[i] = b[i] - a[i]
-	}
-	return Bootstrap(d, Median, r)
-}
-
 func resample(n int, statistic func([]int) float64, r Resampling) []float64 {
 	rng := rand.New(rand.NewPCG(r.Seed, 0x5bd1e995)) //nolint:gosec // statistics, not secrets
 	items := make([]int, n)

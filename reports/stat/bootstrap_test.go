@@ -156,15 +156,6 @@ func TestPairedBootstrapCancelsWhatIsCommon(t *testing.T) {
 	if back := PairedBootstrap(200, of(b), of(a), Resampling{}); math.Abs(back.Value+d.Value) > 1e-9 || math.Abs(back.Lo+d.Hi) > 1e-9 {
 		t.Errorf("the other way round: %v", back)
 	}
-	if m := PairedMedianDifference(a, b, Resampling{}); math.Abs(m.Value-1) > 0.1 || m.Lo < 0.9 || m.Hi > 1.1 {
-		t.Errorf("median difference %v, want about 1", m)
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("slices of different lengths were paired")
-		}
-	}()
-	PairedMedianDifference(a, b[1:], Resampling{})
 }
 
 // Items are resampled with replacement, all of them alike.

@@ -59,6 +59,7 @@ type Shift struct {
 	Pct     float64 `json:"pct"` // in time: positive is slower
 	Score   float64 `json:"score"`
 	Suspect bool    `json:"suspect"`
+	Sure    bool    `json:"sure"` // beyond what the group's nights ever did
 }
 
 // Watch finds steps in the histories of a sweep.
@@ -84,7 +85,7 @@ type Shift struct {
 // subtracts what the machine did to all metrics, nor borrows strength over them.
 type Watch struct {
 	Window  int     // nights of baseline, default 30
-	Alarm   float64 // score of one night that is sure, default 6
+	Alarm   float64 // score of one night that is sure, default 8
 	Suspect float64 // score of one night that is suspicious, default 2.5
 	// MaterialPct is a change of one night that is put to the test however noisy
 	// the night was, default 2.5.
@@ -97,7 +98,10 @@ const (
 	// ownWeight and poolWeight are the worth, in degrees of freedom, of a night of
 	// a metric's own history and of its group's ratio of scales.
 	ownWeight, poolWeight = 0.37, 12.0
-	leastScale            = 2e-4 // no history is steadier than its clock
+	// shiftPrior is the worth, in nights, of taking a group's drift to be as large as
+	// the sampling error of its metrics: five nights may agree by chance.
+	shiftPrior = 5.0
+	leastScale = 2e-4 // no history is steadier than its clock
 )
 
 func (w Watch) withDefaults() Watch {
@@ -105,7 +109,7 @@ func (w Watch) withDefaults() Watch {
 		w.Window = 30
 	}
 	if w.Alarm <= 0 {
-		w.Alarm = 6
+		w.Alarm = 8
 	}
 	if w.Suspect <= 0 {
 		w.Suspect = 2.5
@@ -123,6 +127,19 @@ var patterns = [...]struct {
 	nights      int
 	mean, least float64
 }{{1, 1, 1}, {2, 0.85, 0.45}, {3, 0.8, 0.3}}
+
+// ConfirmError and ConfirmPairs make the series that a suspicion asks for: of 1,000
+// suspicions of nothing at most one becomes an alarm of a regression.
+const (
+	ConfirmError = 0.002
+	ConfirmPairs = 60
+)
+
+// Confirm is the series that a suspicion of Watch asks for, of changes beyond a margin
+// in per cent.
+func Confirm(marginPct float64) Comparison {
+	return Comparison{Level: 1 - ConfirmError, MarginPct: marginPct, MaxPairs: ConfirmPairs}
+}
 
 // Tonight returns the metrics whose last night moved, sure ones first, and the
 // drift of each group. Histories shorter than five nights before the last three
@@ -251,9 +268,16 @@ func (w Watch) subtractDrift(name string, group []*level) Shift {
 		l.rebase()
 	}
 	old := drift[recent:]
-	scale := max(MAD(old)/0.6745, leastScale) * math.Sqrt(1+1.57/float64(len(old)))
+	n := float64(len(old))
+	within := make([]float64, len(group))
+	for i, l := range group {
+		within[i] = l.within
+	}
+	own, prior := MAD(old)/0.6745, Median(within)
+	scale := math.Sqrt((n*own*own + shiftPrior*prior*prior) / (n + shiftPrior))
+	scale = max(scale, leastScale) * math.Sqrt(1+1.57/n)
 	s := Shift{Group: name, Pct: 100 * math.Expm1(drift[0]-Median(old)), Score: (drift[0] - Median(old)) / scale}
-	s.Suspect = math.Abs(s.Score) >= w.Suspect
+	s.Suspect, s.Sure = math.Abs(s.Score) >= w.Suspect, math.Abs(s.Score) >= w.Alarm
 	return s
 }
 

@@ -27,9 +27,7 @@ const (
 
 var ruleNames = [ruleCount]string{"Watch, ABBA-confirmed", "Watch alone", "Q3 + 3·IQR of past changes", "Mann-Whitney α = .05", "5 % of medians"}
 
-// confirm is the series that a suspicion asks for: of 1,000 suspicions of nothing
-// at most one becomes an alarm of a regression.
-var confirm = Comparison{Level: 0.998, MarginPct: 1, MaxPairs: 60}
+var confirm = Confirm(1)
 
 // sim is a sweep of 200 metrics with its history.
 type sim struct {
@@ -227,5 +225,39 @@ func TestPlantedTruth(t *testing.T) {
 				t.Errorf("%.0f false alarms in 10,000 clean nights", f.clean[confirmed])
 			}
 		})
+	}
+}
+
+// Without a series Watch is alone: what it is sure of is an alarm, with a long history
+// and a short one.
+func TestSureFindingsAreRare(t *testing.T) {
+	const nights = 300
+	rec := loadRecording(t)
+	for _, history := range []int{8, 30} {
+		s, alarms := newSim(rec, 0.0075, 5), 0
+		for range nights {
+			s.night(-1, 0)
+			now := make([]History, len(s.histories))
+			for m, h := range s.histories {
+				now[m] = h
+				now[m].Nights = h.Nights[len(h.Nights)-history-1:]
+			}
+			found, shifts := Watch{}.Tonight(now)
+			for _, f := range found {
+				if f.Sure && f.Outcome == Regressed {
+					alarms++
+				}
+			}
+			for _, shift := range shifts {
+				if shift.Sure {
+					alarms++
+				}
+			}
+		}
+		rate := float64(alarms) * 10000 / nights
+		t.Logf("%d nights of history: %.0f false alarms in 10,000 nights", history, rate)
+		if rate > 200 { // 300 nights scatter
+			t.Errorf("%d nights of history: %.0f false alarms in 10,000 nights", history, rate)
+		}
 	}
 }

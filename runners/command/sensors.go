@@ -18,12 +18,22 @@ type Sensors struct {
 	// total.
 	ShuntUOhm map[string]float64 `json:"shunt_uohm,omitempty"`
 	Total     []string           `json:"total,omitempty"`
+	// Battery tells how a fuel gauge counts, where that is not found out rightly.
+	Battery *Battery `json:"battery,omitempty"`
 	// I2C is a sensor on a bus that the kernel does not drive.
 	I2C *power.I2C `json:"i2c,omitempty"`
 }
 
+// Battery is what a fuel gauge's current means; see power.Facts.
+type Battery struct {
+	Sign  float64 `json:"sign,omitempty"`
+	Scale float64 `json:"scale,omitempty"`
+}
+
 // Zero says that nothing is told.
-func (s Sensors) Zero() bool { return len(s.ShuntUOhm) == 0 && len(s.Total) == 0 && s.I2C == nil }
+func (s Sensors) Zero() bool {
+	return len(s.ShuntUOhm) == 0 && len(s.Total) == 0 && s.Battery == nil && s.I2C == nil
+}
 
 const sensorsFlag = "sensors"
 
@@ -44,7 +54,15 @@ func (s Sensors) Open(root string) (power.Meter, error) {
 	if s.I2C != nil {
 		return power.OpenI2C(*s.I2C)
 	}
-	return power.OpenBestOf(root, power.Facts{ShuntUOhm: s.ShuntUOhm, TotalRails: s.Total})
+	return power.OpenBestOf(root, s.facts())
+}
+
+func (s Sensors) facts() power.Facts {
+	f := power.Facts{ShuntUOhm: s.ShuntUOhm, TotalRails: s.Total}
+	if s.Battery != nil {
+		f.BatterySign, f.BatteryScale = s.Battery.Sign, s.Battery.Scale
+	}
+	return f
 }
 
 // sensorsVar is the flag's value.

@@ -17,8 +17,9 @@ import (
 )
 
 // A recording has one JSON object a line, an i2ctest.IO and its time in µs since the
-// recording began:
+// recording began. Its first line may be a header, which says how the sensor was opened:
 //
+//	{"recording":1,"i2c":{"address":64,"chip":"ina226","rails":[{"name":"5V","shunt_uohm":10000}]}}
 //	{"t_us":1250,"addr":64,"w":"01","r":"07d0"}
 
 const (
@@ -99,6 +100,7 @@ type Replayed struct {
 	play  i2ctest.Playback
 	times []time.Duration
 	asked int // transactions up to the last that read
+	head  *RecordHeader
 }
 
 // Replay reads a recording whole.
@@ -111,6 +113,14 @@ func Replay(r io.Reader) (*Replayed, error) {
 	for in.Scan() {
 		n++
 		if len(bytes.TrimSpace(in.Bytes())) == 0 {
+			continue
+		}
+		if p.head == nil && len(p.times) == 0 && isRecordHeader(in.Bytes()) {
+			head, err := parseRecordHeader(in.Bytes())
+			if err != nil {
+				return nil, fmt.Errorf("reading an I²C recording: line %d: header: %w", n, err)
+			}
+			p.head = head
 			continue
 		}
 		if len(p.times) == maxRecordOps {
@@ -142,13 +152,8 @@ func Replay(r io.Reader) (*Replayed, error) {
 
 func parseRecordLine(b []byte) (i2ctest.IO, time.Duration, error) {
 	var l recordLine
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&l); err != nil {
+	if err := strictly(b, &l); err != nil {
 		return i2ctest.IO{}, 0, err
-	}
-	if dec.More() {
-		return i2ctest.IO{}, 0, errors.New("more than one object")
 	}
 	if l.Addr > 0x7F {
 		return i2ctest.IO{}, 0, fmt.Errorf("addr %d: use 7 bits", l.Addr)
@@ -168,7 +173,23 @@ func parseRecordLine(b []byte) (i2ctest.IO, time.Duration, error) {
 	return op, time.Duration(l.TimeUS) * time.Microsecond, nil
 }
 
+// strictly reads a line that is one object with known keys.
+func strictly(b []byte, to any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(to); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one object")
+	}
+	return nil
+}
+
 func (p *Replayed) String() string { return replayName }
+
+// Header says how the recorded sensor was opened; nil where the recording does not.
+func (p *Replayed) Header() *RecordHeader { return p.head }
 
 // SetSpeed implements i2c.Bus.
 func (p *Replayed) SetSpeed(physic.Frequency) error { return nil }

@@ -158,6 +158,14 @@ func TestReplayRefuses(t *testing.T) {
 		{"unknown key", `{"addr":64,"q":1}`, `"q"`},
 		{"two objects", `{"addr":64}{}`, "more than one"},
 		{"time", `{"t_us":-1,"addr":64}`, "t_us"},
+		{"a later header", `{"addr":64,"w":"00"}` + "\n" + `{"recording":1,"i2c":{"rails":[{"name":"a","shunt_uohm":1}]}}`, "line 2"},
+		{"two headers", strings.Repeat(`{"recording":1,"i2c":{"rails":[{"name":"a","shunt_uohm":1}]}}`+"\n", 2), "line 2"},
+		{"only a header", `{"recording":1,"i2c":{"rails":[{"name":"a","shunt_uohm":1}]}}`, "it is empty"},
+		{"header's version", `{"recording":2,"i2c":{"rails":[{"name":"a","shunt_uohm":1}]}}`, "version 1"},
+		{"header's key", `{"recording":1,"i2c":{"rail":[]}}`, `"rail"`},
+		{"header's sensor", `{"recording":1,"i2c":{"address":16,"rails":[{"name":"a","shunt_uohm":1}]}}`, "0x10"},
+		{"header's name", `{"recording":1,"i2c":{"rails":[{"name":"` + strings.Repeat("a", 65) + `","shunt_uohm":1}]}}`, "64 characters"},
+		{"header and more", `{"recording":1,"i2c":{"rails":[{"name":"a","shunt_uohm":1}]}}]`, "more than one"},
 		{"endless line", `{"addr":64,"w":"` + strings.Repeat("00", 5000), "longer than 4096"},
 	}
 	for _, tt := range tests {
@@ -169,12 +177,18 @@ func TestReplayRefuses(t *testing.T) {
 
 func FuzzReplay(f *testing.F) {
 	f.Add([]byte(`{"t_us":1250,"addr":64,"w":"01","r":"07d0"}` + "\n"))
+	f.Add([]byte(`{"recording":1,"i2c":{"chip":"ina3221","rails":[{"name":"a","channel":3,"shunt_uohm":5000}]},"kernel_driver":"ina3221"}` + "\n" + `{"addr":64,"w":"01","r":"07d0"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := Replay(bytes.NewReader(b))
 		if err != nil {
 			return
 		}
 		var again bytes.Buffer
+		if p.head != nil {
+			if err := WriteHeader(&again, *p.head); err != nil {
+				t.Fatal(err)
+			}
+		}
 		rec := Record(&i2ctest.Playback{Ops: p.play.Ops, DontPanic: true}, &again)
 		for _, op := range p.play.Ops {
 			if err := rec.Tx(op.Addr, op.W, make([]byte, len(op.R))); err != nil {
@@ -190,6 +204,9 @@ func FuzzReplay(f *testing.F) {
 		}
 		if diff := cmp.Diff(p.play.Ops, q.play.Ops); diff != "" {
 			t.Errorf("recorded again (-first +second):\n%s", diff)
+		}
+		if diff := cmp.Diff(p.head, q.head); diff != "" {
+			t.Errorf("headed again (-first +second):\n%s", diff)
 		}
 	})
 }

@@ -131,7 +131,7 @@ func (p *Plug) describe(r plugReading) {
 		Source: p.kind.name, Scope: "wall", TotalRule: "the outlet, with the losses of the board's supply",
 		Total: Total{Gain: 1}, Cycle: plugPeriod, Averaged: plugPeriod,
 		Rails:    []Rail{{Name: "outlet", InTotal: true, Budget: budget}},
-		Settings: map[string]string{"address": p.url},
+		Settings: map[string]string{"address": p.url, "outlet": strconv.Itoa(p.channel + 1)},
 	}
 	if !math.IsNaN(r.EnergyJ) {
 		p.first, p.lastJ = r.EnergyJ, r.EnergyJ

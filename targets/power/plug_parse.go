@@ -52,6 +52,9 @@ func parseTasmota(body []byte, channel int) (plugReading, error) {
 	}
 	r := plugReading{Watts: e.Power.of(channel, false), Volts: e.Voltage.of(channel, true), Amps: e.Current.of(channel, false)}
 	r.EnergyJ = e.Total.of(channel, false) * 3.6e6
+	if len(e.Total) < len(e.Power) {
+		r.EnergyJ = math.NaN() // of all outlets together
+	}
 	return r.check(channel)
 }
 
@@ -100,13 +103,14 @@ func orNaN(v *float64) float64 {
 // maxOutletW is above every household circuit.
 const maxOutletW = 1e5
 
-// check refuses a reading without a power, or with one that no outlet has.
+// check refuses a reading without a power, or with one that no outlet has. Outlets
+// are called as the inventory counts them, from 1.
 func (r plugReading) check(channel int) (plugReading, error) {
 	switch {
 	case math.IsNaN(r.Watts):
-		return plugReading{}, fmt.Errorf("no power of channel %d in the answer", channel)
+		return plugReading{}, fmt.Errorf("no power of outlet %d in the answer", channel+1)
 	case math.Abs(r.Watts) > maxOutletW:
-		return plugReading{}, fmt.Errorf("a power of %g W at channel %d", r.Watts, channel)
+		return plugReading{}, fmt.Errorf("a power of %g W at outlet %d", r.Watts, channel+1)
 	case math.IsInf(r.EnergyJ, 0) || r.EnergyJ < 0:
 		r.EnergyJ = math.NaN()
 	}

@@ -22,6 +22,7 @@ func TestParsePlugs(t *testing.T) {
 		want    plugReading
 	}{
 		{"plug/tasmota.json", parseTasmota, 0, plugReading{27, 234, 0.122, 3.185 * 3.6e6}},
+		{"plug/tasmota-strip.json", parseTasmota, 0, plugReading{12, 231, 0.085, 3.6e6}},
 		{"plug/tasmota-strip.json", parseTasmota, 1, plugReading{7, 231, 0.055, 0.5 * 3.6e6}},
 		{"plug/shelly-gen2.json", parseShelly2, 0, plugReading{8.9, 232.7, 0.062, 4211.532 * 3600}},
 		{"plug/shelly-gen1.json", parseShelly1, 0, plugReading{2.21, nan, nan, 439237 * 60}},
@@ -33,6 +34,10 @@ func TestParsePlugs(t *testing.T) {
 		if diff := cmp.Diff(c.want, got, attrNear); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.file, diff)
 		}
+	}
+	// A count of all outlets together is not one of the first.
+	if got, err := parseTasmota([]byte(`{"StatusSNS":{"ENERGY":{"Power":[5,7],"Total":3}}}`), 0); err != nil || got.Watts != 5 || !math.IsNaN(got.EnergyJ) {
+		t.Errorf("a strip's first outlet: %+v, %v", got, err)
 	}
 	// An outlet that does not measure is not one that uses nothing.
 	for name, c := range map[string]struct {
@@ -86,7 +91,7 @@ func TestPlugsAreRecognised(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := m.Describe()
-			if d.Source != c.source || d.Scope != "wall" || d.Rails[0].Budget.GainRel != 0.02 || !d.Rails[1].Counter || d.Rails[1].InTotal {
+			if d.Source != c.source || d.Scope != "wall" || d.Rails[0].Budget.GainRel != 0.02 || !d.Rails[1].Counter || d.Rails[1].InTotal || d.Settings["outlet"] != fmt.Sprint(c.channel+1) {
 				t.Errorf("description %+v", d)
 			}
 			v := make([]Value, 2)

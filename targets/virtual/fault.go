@@ -12,6 +12,7 @@ const (
 	Throttle  = "throttle"  // the board is heated from outside until its clocks fall
 	LinkDown  = "linkdown"  // the network link is silent
 	Undervolt = "undervolt" // the supply sags
+	Cable     = "cable"     // the supply's cable is thin: it sags by what the board takes
 	Gap       = "gap"       // the power sensor does not answer
 	Reboot    = "reboot"    // power is lost: every process ends, and after a while the board is back
 	NoSpace   = "enospc"    // the home directory's file system is full
@@ -26,6 +27,7 @@ var faultKinds = []faultKind{
 	{Throttle, 10 * time.Second},
 	{LinkDown, 5 * time.Second},
 	{Undervolt, 2 * time.Second},
+	{Cable, forever},
 	{Gap, 2 * time.Second},
 	{Reboot, 3 * time.Second},
 	{NoSpace, forever},

@@ -92,6 +92,9 @@ func (b *Board) begin(ctx context.Context, f Fault, processes []process) (begun 
 	case Undervolt:
 		b.model.sagging = true
 		return true, nil
+	case Cable:
+		b.model.thin = true
+		return true, nil
 	case Gap:
 		return true, b.silence(true)
 	case ClockJump:
@@ -133,6 +136,8 @@ func (b *Board) finish(ctx context.Context, f Fault) error {
 		b.model.heated = false
 	case Undervolt:
 		b.model.sagging = false
+	case Cable:
+		b.model.thin = false
 	case Gap:
 		return b.silence(false)
 	case LinkDown:

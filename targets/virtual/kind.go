@@ -53,6 +53,9 @@ type supply struct {
 	sagV  float64 // the input's voltage while the undervolt fault stands
 }
 
+// fiveVolts says that it is nominally 5 V.
+func (s supply) fiveVolts() bool { return s.volts > 4.75 && s.volts < 5.25 }
+
 // rail is a measured supply: watts at rest, and further watts at full load.
 type rail struct {
 	name       string

@@ -27,6 +27,12 @@ const (
 	// powerLaw: power goes with clock times voltage squared, and the voltage falls
 	// less than the clock does.
 	powerLaw = 2.2
+	// lowV is where the supervisor of a 5 V input tells of under-voltage. No kind's
+	// own cable gets it there at full load.
+	lowV = 4.63
+	// thinOhms is what a thin cable adds to the supply's resistance: full load takes
+	// a Raspberry Pi below lowV, rest and a single thread do not.
+	thinOhms = 0.4
 )
 
 // The fit of a Pi 5's power at its input to the sum of its PMIC's rails.
@@ -41,6 +47,7 @@ type model struct {
 	noise   *rand.Rand
 	heated  bool    // the throttle fault stands
 	sagging bool    // the undervolt fault stands
+	thin    bool    // the cable fault stands
 	mode    float64 // share of clock that the power mode allows
 	// governor is the cpufreq governor of all policies.
 	governor string
@@ -136,7 +143,11 @@ func (m *model) electric() {
 	if m.spec.sensor == sensorPMIC {
 		m.inputW = (pmicGain*sum + pmicOffsetW) * (1 + m.fit)
 	}
-	m.inputV = m.spec.supply.volts - m.spec.supply.ohms*m.inputW/m.spec.supply.volts
+	ohms := m.spec.supply.ohms
+	if m.thin {
+		ohms += thinOhms
+	}
+	m.inputV = m.spec.supply.volts - ohms*m.inputW/m.spec.supply.volts
 	if m.sagging {
 		m.inputV = m.spec.supply.sagV
 	}
@@ -185,7 +196,7 @@ func (m *model) throttle(dt float64) {
 		m.bits |= bitCapped | bitThrottled
 		m.overs += 2 * dt
 	}
-	if m.sagging {
+	if m.sagging || m.spec.supply.fiveVolts() && m.inputV < lowV {
 		m.bits |= bitUndervolt
 		m.sags += 5 * dt
 	}

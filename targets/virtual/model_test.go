@@ -69,6 +69,31 @@ func TestLoadHeatsAndHeatThrottles(t *testing.T) {
 	}
 }
 
+// A weak cable shows only under load: who tries a plan must see it as a real board
+// tells it, and not before.
+func TestLoadThroughAThinCableIsAnUndervoltage(t *testing.T) {
+	for _, s := range []spec{pi5, pi4} {
+		for seed := range uint64(20) { // each board takes a little more or less
+			m := newModel(s, seed)
+			m.thin = true
+			drive(m, 5, 0.25)
+			if m.sticky != 0 {
+				t.Errorf("%s: one thread of %d takes %.1f W at %.2f V, bits %x", s.kind, s.cores(), m.inputW, m.inputV, m.sticky)
+			}
+			drive(m, 5, 1)
+			if m.bits&bitUndervolt == 0 || m.inputV >= lowV || m.sags == 0 {
+				t.Errorf("%s: full load takes %.1f W at %.2f V, bits %x", s.kind, m.inputW, m.inputV, m.bits)
+			}
+			// Heat takes clock, clock takes current, and the supply recovers.
+			m.heated = true
+			drive(m, 20, 1)
+			if m.bits&bitThrottled == 0 || m.bits&bitUndervolt != 0 || m.sticky&bitUndervolt == 0 {
+				t.Errorf("%s: throttled it takes %.1f W at %.2f V, bits %x since boot %x", s.kind, m.inputW, m.inputV, m.bits, m.sticky)
+			}
+		}
+	}
+}
+
 // written is the tree of a board that has run for a while.
 func written(t *testing.T, s spec) (string, *model) {
 	t.Helper()
