@@ -166,8 +166,8 @@ periph's playback form (i2ctest.IO with a time), to look into a sensor without t
 	return c
 }
 
-// head writes a recording's header. What has the chip is asked where it is: one that
-// cannot be opened is recorded as far as it goes.
+// head writes a recording's header. Whether a kernel driver has the chip is known
+// where it is, so that it is opened there once before.
 func (p *place) head(ctx context.Context, w io.Writer) error {
 	if p.i2c == nil {
 		return nil
