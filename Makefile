@@ -20,7 +20,7 @@ build: ## harness and runner into bin/
 	$(GO) build -trimpath -o bin/runner ./runners/runner
 
 test: ## every unit test
-	$(GO) test -timeout 10m $(PKG)
+	$(GO) test $(TEST_FLAGS) -timeout 10m $(PKG)
 
 lint: ## formatting, vet, staticcheck
 	@out=$$($(GO) run $(GOFUMPT) -l $$(git ls-files "*.go")); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
