@@ -66,7 +66,7 @@ func lefts(ctx context.Context, inventory string, all []examination) (out []diag
 		}
 		t, e := fl.find(x.Target)
 		if e == nil && t.Virtual == nil {
-			var left *sweep.Left
+			var left *board.Left
 			if left, e = sweep.LeftOn(ctx, t, fl.options()); left != nil {
 				out = append(out, leftFinding(x.Target, *left))
 			}
@@ -76,7 +76,7 @@ func lefts(ctx context.Context, inventory string, all []examination) (out []diag
 	return out, errors.Join(err, fl.close())
 }
 
-func leftFinding(target string, l sweep.Left) diagnosis {
+func leftFinding(target string, l board.Left) diagnosis {
 	return diagnosis{target, board.Finding{
 		Severity: board.Warn, What: "a run that was killed left its settings", Mend: l.Mend(), Evidence: l.Path + " holds what was before: " + l.Before,
 	}}

@@ -4,13 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/targets/board"
 )
 
 // A governor that a killed run set makes the next measurements those of another board.
 func TestDoctorTellsOfSettingsThatWereLeft(t *testing.T) {
-	left := leftFinding("orin", sweep.Left{Path: "/s/setting.json", Before: `power mode "15W"`})
+	left := leftFinding("orin", board.Left{Path: "/s/setting.json", Before: `power mode "15W"`})
 	all := []examination{{Target: "pi5", Facts: &board.Facts{}}, {Target: "orin", Facts: &board.Facts{}}}
 	_, before, _ := findings(all)
 	_, list, _ := findings(all, left)

@@ -40,15 +40,6 @@ func wideTokens(tier Tier, f format, _ int) int {
 	}
 }
 
-// fuses reports whether kernels of stored panels join scales of superblocks.
-func fuses(Tier, format, int, bool) bool { return false }
-
-func joinScalesWide([]float32, []uint16, []int8, int) { panic(noFuse) }
-
-func joinMinsWide([]float32, *superScales, int) { panic(noFuse) }
-
-const noFuse = "kernels: no kernel here joins scales of superblocks"
-
 // expands reports whether the wide form of f differs from the stored one.
 func expands(tier Tier, f format) bool { return f != 8 || tier == I8MM }
 

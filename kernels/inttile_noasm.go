@@ -6,16 +6,6 @@ package kernels
 // plain Go gains nothing by it.
 func wideTokens(Tier, format, int) int { return 1 << 30 }
 
-func fuses(Tier, format, int, bool) bool { return false }
-
-func joinScalesWide([]float32, []uint16, []int8, int) {
-	panic("kernels: no kernel in this build joins scales")
-}
-
-func joinMinsWide([]float32, *superScales, int) {
-	panic("kernels: no kernel in this build joins scales")
-}
-
 func expands(Tier, format) bool { return false }
 
 // directRows is the number of tokens, of those left in a tile, of the next call

@@ -14,3 +14,12 @@ func streams(Tier) int { return 1 }
 func mulDirectPanels(Tier, format, int, *intTile) {
 	panic("kernels: no kernel of this build takes several panels")
 }
+
+// fuses reports whether kernels of stored panels join scales of superblocks.
+func fuses(Tier, format, int, bool) bool { return false }
+
+const noFuse = "kernels: no kernel of this build joins scales of superblocks"
+
+func joinScalesWide([]float32, []uint16, []int8, int) { panic(noFuse) }
+
+func joinMinsWide([]float32, *superScales, int) { panic(noFuse) }

@@ -2,12 +2,10 @@ package sweep
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -52,66 +50,21 @@ func OpenRemote(ctx context.Context, t targets.Target, o remote.Options, f *remo
 	return r, nil
 }
 
-// Left is what a killed run has left set on a target.
-type Left struct {
-	Path   string // of the record on the target
-	Before string // what was before, as "power mode 15W, 2 governors"
-}
-
-// Mend says how it is put back.
-func (l Left) Mend() string {
-	return "allow what it names in the target's sudo list, and the next connection restores it; or restore it yourself and remove the file"
-}
-
-// warn tells of it, of nothing where it is nil.
-func (l *Left) warn(log *slog.Logger, target string) {
-	if l != nil {
-		log.Warn("a run that was killed left its settings", slog.String("target", target), slog.String("file", l.Path), slog.String("before", l.Before), slog.String("mend", l.Mend()))
-	}
-}
-
-// leftScript prints the record that board.Restore reads, after its path.
-const leftScript = `f="${XDG_STATE_HOME:-${HOME:-/data/local/tmp}/.local/state}/harness/setting.json"; if [ -e "$f" ]; then echo "$f"; cat "$f"; fi`
-
 // LeftOn looks for the settings that a killed run left on a target; nil where there are none.
-func LeftOn(ctx context.Context, t targets.Target, o remote.Options) (*Left, error) {
+func LeftOn(ctx context.Context, t targets.Target, o remote.Options) (*board.Left, error) {
 	host, err := remote.Dial(ctx, t, o)
 	if err != nil {
 		return nil, err
 	}
-	left, err := leftOn(ctx, executor{host})
+	left, err := board.FindLeft(ctx, executor{host})
 	return left, errors.Join(err, host.Close())
 }
 
-func leftOn(ctx context.Context, x board.Executor) (*Left, error) {
-	b, err := x.Run(ctx, []string{"sh", "-c", leftScript}, nil)
-	if err != nil {
-		return nil, fmt.Errorf("looking for settings that were left: %w", err)
+// warnOf tells of what was left, of nothing where it is nil.
+func warnOf(l *board.Left, log *slog.Logger, target string) {
+	if l != nil {
+		log.Warn("a run that was killed left its settings", slog.String("target", target), slog.String("file", l.Path), slog.String("before", l.Before), slog.String("mend", l.Mend()))
 	}
-	file, record, found := strings.Cut(string(b), "\n")
-	if !found {
-		return nil, nil
-	}
-	var was struct {
-		PowerMode *board.PowerMode  `json:"power_mode"`
-		Clocks    bool              `json:"clocks"`
-		Governors map[string]string `json:"governors"`
-	}
-	if err := json.Unmarshal([]byte(record), &was); err != nil {
-		return &Left{Path: file, Before: "what cannot be read: " + err.Error()}, nil
-	}
-	var all []string
-	if was.PowerMode != nil {
-		all = append(all, fmt.Sprintf("power mode %q (%s)", was.PowerMode.Name, board.SudoPowerMode))
-	}
-	if was.Clocks {
-		all = append(all, "clocks ("+board.SudoClocks+")")
-	}
-	if n := len(was.Governors); n > 0 {
-		names := slices.Compact(slices.Sorted(maps.Values(was.Governors)))
-		all = append(all, fmt.Sprintf("governors %q (%s)", names, board.SudoGovernor))
-	}
-	return &Left{Path: file, Before: strings.Join(all, ", ")}, nil
 }
 
 func (r *Remote) setUp(ctx context.Context, t targets.Target, f *remote.Finder, log *slog.Logger) error {
@@ -124,11 +77,11 @@ func (r *Remote) setUp(ctx context.Context, t targets.Target, f *remote.Finder, 
 			return fmt.Errorf("setting up %s: %w", t.Name, err)
 		}
 	} else {
-		left, err := leftOn(ctx, executor{r.host})
+		left, err := board.FindLeft(ctx, executor{r.host})
 		if err != nil {
 			return fmt.Errorf("setting up %s: %w", t.Name, err)
 		}
-		left.warn(log, t.Name)
+		warnOf(left, log, t.Name)
 	}
 	runner, err := r.host.Runner(ctx, f)
 	if err != nil {

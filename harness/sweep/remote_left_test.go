@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seed-c6f48606/harness/targets/board"
 )
 
 // here runs commands on this machine.
@@ -27,8 +29,8 @@ func TestSettingsOfAKilledRunAreTold(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", dir)
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, nil))
-	left, err := leftOn(t.Context(), here{})
-	if left.warn(log, "orin"); left != nil || err != nil || b.Len() > 0 {
+	left, err := board.FindLeft(t.Context(), here{})
+	if warnOf(left, log, "orin"); left != nil || err != nil || b.Len() > 0 {
 		t.Fatalf("nothing was left, and found %+v, %v: %s", left, err, &b)
 	}
 	path := filepath.Join(dir, "harness", "setting.json")
@@ -42,12 +44,12 @@ func TestSettingsOfAKilledRunAreTold(t *testing.T) {
 		if err := os.WriteFile(path, []byte(record), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		left, err := leftOn(t.Context(), here{})
+		left, err := board.FindLeft(t.Context(), here{})
 		if err != nil || left == nil || left.Path != path || !strings.Contains(left.Before, want) {
 			t.Fatalf("left %+v, %v; want %s", left, err, want)
 		}
 		b.Reset()
-		if left.warn(log, "orin"); !strings.Contains(b.String(), path) || !strings.Contains(b.String(), "sudo list") {
+		if warnOf(left, log, "orin"); !strings.Contains(b.String(), path) || !strings.Contains(b.String(), "sudo list") {
 			t.Errorf("the warning is %s", &b)
 		}
 	}

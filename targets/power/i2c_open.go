@@ -86,7 +86,7 @@ func OpenI2C(c I2C) (Meter, error) {
 	if c.Notes == "" {
 		c.Notes = NotesDir()
 	}
-	m, err := openI2COn(bus, c)
+	m, err := openI2COn(bus, c, c.driver(bus))
 	if err != nil {
 		return nil, errors.Join(err, bus.Close())
 	}
@@ -100,16 +100,21 @@ func OpenI2COn(bus i2c.Bus, c I2C) (Meter, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	m, err := openI2COn(bus, c)
+	m, err := openI2COn(bus, c, c.driver(bus))
 	if err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-func openI2COn(bus i2c.Bus, c I2C) (*inaMeter, error) {
+// driver is the kernel driver that has the sensor, "" where none has.
+func (c I2C) driver(bus i2c.Bus) string {
+	return kernelDriver(c.Root, bus, c.complete(c.Chip).Address)
+}
+
+// openI2COn opens a sensor that a kernel driver has, or none has ("").
+func openI2COn(bus i2c.Bus, c I2C, driver string) (*inaMeter, error) {
 	c = c.complete(c.Chip)
-	driver := kernelDriver(c.Root, bus, c.Address)
 	if c.Chip == "" || c.Chip == ChipAuto {
 		link := newINALink(bus, c, driver)
 		chip, err := link.identify()

@@ -85,39 +85,14 @@ func (h RecordHeader) check() error {
 // Open opens the recorded sensor by a description, which is the header's unless the
 // user knows better. A chip that a kernel driver had is left to it here too.
 func (p *Replayed) Open(c I2C) (Meter, error) {
-	if p.head == nil || p.head.KernelDriver == "" {
-		return OpenI2COn(p, c)
-	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c = c.complete(c.Chip)
-	if c.Chip == "" || c.Chip == ChipAuto {
-		link := newINALink(p, c, p.head.KernelDriver)
-		chip, err := link.identify()
-		if err != nil {
-			return nil, err
-		}
-		if c.Chip = chip; c.Validate() != nil {
-			return nil, fmt.Errorf("the chip is an %s: %w", chip, c.Validate())
-		}
+	driver := "" // behind a replay there is none
+	if p.head != nil {
+		driver = p.head.KernelDriver
 	}
-	link := newINALink(p, c, p.head.KernelDriver)
-	if c.Chip != ChipINA219 {
-		if err := link.confirm(c.Chip); err != nil {
-			return nil, err
-		}
-	}
-	var chip inaChip
-	switch c.Chip {
-	case ChipINA219:
-		chip = newINA219Chip(link)
-	case ChipINA226:
-		chip = newINA226Chip(link)
-	default:
-		chip = newINA3221Chip(link)
-	}
-	m, err := newINAMeter(link, chip)
+	m, err := openI2COn(p, c, driver)
 	if err != nil {
 		return nil, err
 	}
