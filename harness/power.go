@@ -222,7 +222,7 @@ opened. Flags take precedence over that line, and describe the sensor where ther
 			if err != nil {
 				return err
 			}
-			return a.replay(c.Context(), args[0], i2c)
+			return a.replay(c.Context(), args[0], bus, i2c)
 		},
 	}
 	c.Flags().StringVar(&f.chip, "chip", power.ChipAuto, "ina219, ina226, ina3221 or auto, as when it was recorded")
@@ -276,7 +276,7 @@ func railNames(rails []power.I2CRail) string {
 
 // replay reads a recording through the sensor's driver. A driver that asks
 // something else than the recorded one is another sensor's: with auto all are tried.
-func (a *app) replay(ctx context.Context, path string, i2c power.I2C) error {
+func (a *app) replay(ctx context.Context, path string, bus *power.Replayed, i2c power.I2C) error {
 	chips := []string{i2c.Chip}
 	if i2c.Chip == power.ChipAuto || i2c.Chip == "" {
 		chips = append(chips, power.ChipINA226, power.ChipINA3221, power.ChipINA219)
@@ -284,10 +284,7 @@ func (a *app) replay(ctx context.Context, path string, i2c power.I2C) error {
 	var first error
 	for _, chip := range chips {
 		i2c.Chip = chip
-		bus, err := readRecording(path)
-		if err != nil {
-			return err
-		}
+		bus.Rewind()
 		m, err := bus.Open(i2c)
 		if err == nil {
 			return a.showRecording(ctx, bus, m, path)

@@ -100,7 +100,7 @@ func Compare(baseline []*sweep.Record, run *sweep.Record, p Policy) (findings []
 	}
 	baseline, notes = comparable(baseline, run)
 	controls := map[[2]string]*Control{}
-	missing, lack := 0, map[string]lack{}
+	missing, lack := 0, map[string]*stat.Shortage{}
 	for _, c := range run.Cells {
 		after := validOf(run, c.ID)
 		var before []store.Trial

@@ -63,8 +63,8 @@ func ofEnergy(f func(wire.MeasureResult, wire.Energy) float64) func(wire.Measure
 // out.
 var Metrics = []Metric{
 	{"latency_ms_p50", "ms", true, true, latency(0.5, 1)},
-	{"latency_ms_p90", "ms", true, true, latency(0.9, stat.MinCount(0.9))},
-	{"latency_ms_p99", "ms", true, true, latency(0.99, stat.MinCount(0.99))},
+	{"latency_ms_p90", "ms", true, true, latency(0.9, stat.LeastLatencies("latency_ms_p90"))},
+	{"latency_ms_p99", "ms", true, true, latency(0.99, stat.LeastLatencies("latency_ms_p99"))},
 	{"throughput_per_s", "1/s", false, true, func(r wire.MeasureResult) float64 { return float64(r.Items) / r.WindowS }},
 	{"model_bytes", "B", true, false, func(r wire.MeasureResult) float64 { return float64(r.ModelBytes) }},
 	{"peak_rss_bytes", "B", true, false, func(r wire.MeasureResult) float64 { return float64(r.PeakRSSBytes) }},
@@ -103,21 +103,10 @@ func FindMetrics(names []string) ([]Metric, error) {
 	return out, nil
 }
 
-// leastLatencies are the fewest of a trial that tell a percentile.
-var leastLatencies = map[string]int{
-	"latency_ms_p90": stat.MinCount(0.9),
-	"latency_ms_p99": stat.MinCount(0.99),
-}
-
-// lack counts the cells that do not tell a percentile for want of latencies.
-type lack struct {
-	cells, least, most int
-}
-
-// lacks counts the cell in where any of its trials has too few latencies for the
-// metric: to leave such trials out would leave out the slow ones.
-func (m Metric) lacks(of map[string]lack, trials []store.Trial) bool {
-	need := leastLatencies[m.Name]
+// lacks counts a cell in where any of its trials has too few latencies for the
+// metric.
+func (m Metric) lacks(of map[string]*stat.Shortage, trials []store.Trial) bool {
+	need := stat.LeastLatencies(m.Name)
 	fewest := need
 	for _, t := range trials {
 		fewest = min(fewest, len(t.Result.Samples))
@@ -125,26 +114,18 @@ func (m Metric) lacks(of map[string]lack, trials []store.Trial) bool {
 	if fewest == need {
 		return false
 	}
-	l, known := of[m.Name]
-	if !known {
-		l.least = fewest
+	if of[m.Name] == nil {
+		of[m.Name] = &stat.Shortage{Need: need}
 	}
-	of[m.Name] = lack{l.cells + 1, min(l.least, fewest), max(l.most, fewest)}
-	return true
+	return of[m.Name].Add(fewest)
 }
 
 // lacking notes what cannot be told.
-func lacking(of map[string]lack) (notes []string) {
+func lacking(of map[string]*stat.Shortage) (notes []string) {
 	for _, m := range Metrics {
-		l, ok := of[m.Name]
-		if !ok {
-			continue
+		if lack := of[m.Name]; lack != nil {
+			notes = append(notes, fmt.Sprintf("cannot tell %s in %d cells: not enough: %v", m.Name, lack.Cells, lack))
 		}
-		count := fmt.Sprint(l.least)
-		if l.most > l.least {
-			count += fmt.Sprintf(" to %d", l.most)
-		}
-		notes = append(notes, fmt.Sprintf("cannot tell %s in %d cells: not enough: %s latencies a trial, %d needed", m.Name, l.cells, count, leastLatencies[m.Name]))
 	}
 	return notes
 }

@@ -196,7 +196,7 @@ func (f *figures) sensorError() float64 {
 func (f *figures) timing() {
 	fewest := f.fewest()
 	for _, m := range timeMetrics {
-		if why := tooFew(m.Name, fewest); why != "" && len(f.valid) > 0 && !f.record.first() {
+		if why := f.record.tooFew(m.Name, fewest); why != "" && len(f.valid) > 0 {
 			f.unavailable(m.Name, m.Unit, why)
 			continue
 		}

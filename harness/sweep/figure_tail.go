@@ -1,20 +1,10 @@
 package sweep
 
 import (
-	"fmt"
-
 	"github.com/seed-c6f48606/harness/reports/page"
 	"github.com/seed-c6f48606/harness/reports/stat"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
-
-// leastLatencies are the fewest of a trial that tell a percentile. Every valid trial
-// of a cell needs them: leaving out those that have fewer would leave out the slow
-// ones, which fit less into their window.
-var leastLatencies = map[string]int{
-	"latency_ms_p90": stat.MinCount(0.9),
-	"latency_ms_p99": stat.MinCount(0.99),
-}
 
 // tailSamples is below how many the first rules warned of a p99.
 const tailSamples = 100
@@ -22,10 +12,19 @@ const tailSamples = 100
 // tooFew is why a cell whose shortest valid trial has n latencies does not tell a
 // metric, "" where it does.
 func tooFew(metric string, n int) string {
-	if need := leastLatencies[metric]; n < need {
-		return fmt.Sprintf("not enough: %d latencies a trial, %d needed", n, need)
+	lack := stat.Shortage{Need: stat.LeastLatencies(metric)}
+	if !lack.Add(n) {
+		return ""
 	}
-	return ""
+	return "not enough: " + lack.String()
+}
+
+// tooFew is that by the record's rules.
+func (r *Record) tooFew(metric string, n int) string {
+	if r.first() {
+		return ""
+	}
+	return tooFew(metric, n)
 }
 
 // fewest counts the latencies of the cell's shortest valid trial.

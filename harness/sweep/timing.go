@@ -54,7 +54,7 @@ type TrialMetric struct {
 // latencies to tell it.
 func (m TrialMetric) Of(r *Record, t store.Trial) float64 {
 	x := r.Timing(t)
-	if !r.first() && tooFew(m.Name, x.Samples) != "" {
+	if r.tooFew(m.Name, x.Samples) != "" {
 		return math.NaN()
 	}
 	return m.of(t.Result, x)

@@ -7,35 +7,19 @@ import (
 	"github.com/seed-c6f48606/harness/reports/stat"
 )
 
-// tails are the percentiles that a trial of few latencies does not tell.
-var tails = []struct {
-	name string
-	need int // latencies a trial
-}{
-	{"p90", stat.MinCount(0.9)},
-	{"p99", stat.MinCount(0.99)},
-}
-
 // NotEnough says in one line which percentiles cells lack for want of latencies,
 // "" where none does. fewest are the latencies of the shortest valid trial of each
 // cell that has one.
 func NotEnough(fewest map[string]int) string {
 	var parts []string
-	for _, tail := range tails {
-		cells, least, most := 0, tail.need, 0
+	for _, name := range []string{"p90", "p99"} {
+		lack := stat.Shortage{Need: stat.LeastLatencies("latency_ms_" + name)}
 		for _, n := range fewest {
-			if n < tail.need {
-				cells, least, most = cells+1, min(least, n), max(most, n)
-			}
+			lack.Add(n)
 		}
-		if cells == 0 {
-			continue
+		if lack.Cells > 0 {
+			parts = append(parts, fmt.Sprintf("%s in %d of %d cells (%s)", name, lack.Cells, len(fewest), &lack))
 		}
-		count := fmt.Sprint(least)
-		if most > least {
-			count += fmt.Sprintf(" to %d", most)
-		}
-		parts = append(parts, fmt.Sprintf("%s in %d of %d cells (%s latencies a trial, %d needed)", tail.name, cells, len(fewest), count, tail.need))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -58,7 +42,7 @@ func (v *view) fewest() map[string]int {
 
 // P90 is the trial's, a dash where its latencies are too few to tell.
 func (t Trial) P90() string {
-	if t.Samples < tails[0].need {
+	if t.Samples < stat.LeastLatencies("latency_ms_p90") {
 		return "–"
 	}
 	return number(t.P90MS)

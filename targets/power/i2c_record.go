@@ -188,6 +188,9 @@ func strictly(b []byte, to any) error {
 
 func (p *Replayed) String() string { return replayName }
 
+// Rewind starts the recording again, for another driver.
+func (p *Replayed) Rewind() { p.play.Count = 0 }
+
 // Header says how the recorded sensor was opened; nil where the recording does not.
 func (p *Replayed) Header() *RecordHeader { return p.head }
 
