@@ -64,7 +64,7 @@ e2e: ## random kills of controller and runner, here and on a virtual board (KILL
 	$(GO) test -tags e2e -run NoisyNeighbour ./kernels
 	KILLS=$(KILLS) $(GO) test -tags e2e -run 'Kill(WithABoard)?$$' -timeout 40m ./harness/...
 
-e2e-boards: ## five virtual boards over SSH in one sweep, store and report in OUT (default a folder that is printed); runners of every build
+e2e-boards: ## five virtual boards over SSH in one sweep, store and report in OUT (default a folder that is printed); runners of every build; a meter calibrated
 	OUT=$(abspath $(OUT)) $(GO) test -tags e2e -run 'TestBoards$$|TestTheRunnerOfEveryBuild$$' -count=1 -v -timeout 15m ./harness
 
 e2e-faults: ## every fault of a virtual board in every phase of a trial; stores and table in OUT (UPDATE=1: docs/boards-faults.md too)

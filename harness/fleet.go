@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"log/slog"
+	"os"
 	"strings"
 	"sync"
 
@@ -21,6 +23,7 @@ type fleet struct {
 	path   string // of the inventory; "" = where it usually is
 	finder remote.Finder
 	sums   remote.Sums
+	log    *slog.Logger // of warnings; nil = lines on stderr
 
 	once      sync.Once
 	inventory *targets.Inventory
@@ -113,7 +116,13 @@ func seedOf(name string) uint64 {
 }
 
 // options of connections; the hashes of local files are shared.
-func (f *fleet) options() remote.Options { return remote.Options{Sums: &f.sums} }
+func (f *fleet) options() remote.Options {
+	log := f.log
+	if log == nil {
+		log = tellOn(os.Stderr)
+	}
+	return remote.Options{Sums: &f.sums, Log: log}
+}
 
 // open connects to a target for a sweep.
 func (f *fleet) open(ctx context.Context, name string) (sweep.Target, error) {

@@ -257,6 +257,7 @@ func (a *app) workLab(ctx context.Context, f *serviceFlags, fl *fleet, here, met
 		return err
 	}
 	defer end()
+	fl.log = log
 	cache, err := sweep.UserCache()
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -15,15 +16,19 @@ import (
 	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/runners/command"
 	"github.com/seed-c6f48606/harness/runners/wire"
+	"github.com/seed-c6f48606/harness/targets"
 	"github.com/seed-c6f48606/harness/targets/power"
 	"github.com/seed-c6f48606/harness/targets/remote"
 )
 
 // powerFlags reach a target's sensor.
-type powerFlags struct{ inventory, runnerDir string }
+type powerFlags struct {
+	inventory, runnerDir string
+	log                  *slog.Logger // of warnings
+}
 
 func (a *app) powerCommand() *cobra.Command {
-	var f powerFlags
+	f := powerFlags{log: tellOn(a.err)}
 	c := &cobra.Command{
 		Use:   "power",
 		Short: "A target's power sensor: watch its rails, test it, record its bus",
@@ -42,13 +47,17 @@ type place struct {
 	meter power.Meter // at this machine; nil = on the target
 	i2c   *power.I2C  // how it is opened, of an I²C sensor at this machine or that the inventory tells of
 	fleet *fleet
-	host  *remote.Host
-	argv  []string // the runner on the target, and what the inventory says of its sensors
+	entry targets.Target // as it is reached; none of this machine
+
+	// Where a runner on the target is needed, and attach has put it there:
+	host   *remote.Host
+	runner string
+	tell   []string // what the inventory says of the target's sensors
 }
 
 // at hands f the place of a target's sensor, and tidies up behind it.
 func (f *powerFlags) at(ctx context.Context, name string, open bool, do func(*place) error) (err error) {
-	p := &place{fleet: &fleet{path: f.inventory, finder: remote.Finder{Dir: f.runnerDir}}}
+	p := &place{fleet: &fleet{path: f.inventory, finder: remote.Finder{Dir: f.runnerDir}, log: f.log}}
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err := p.reach(ctx, name, open); err != nil {
 		return err
@@ -68,6 +77,7 @@ func (p *place) reach(ctx context.Context, name string, open bool) (err error) {
 	if err != nil {
 		return err
 	}
+	p.entry = t
 	switch {
 	case b != nil && b.Sensor != nil:
 		p.i2c = &b.Sensor.I2C
@@ -85,23 +95,24 @@ func (p *place) reach(ctx context.Context, name string, open bool) (err error) {
 		}
 		return sensorFault(err)
 	}
-	if p.host, err = remote.Dial(ctx, t, p.fleet.options()); err != nil {
-		return err
-	}
-	runner, err := p.host.Runner(ctx, &p.fleet.finder)
-	if err != nil {
-		return err
-	}
 	sensors, err := sweep.SensorsOf(t)
 	if err != nil {
 		return err
 	}
-	tell, err := sensors.Argv()
-	if err != nil {
+	if p.tell, err = sensors.Argv(); err != nil {
 		return err
 	}
-	p.argv, p.i2c = append([]string{runner, "power"}, tell...), sensors.I2C
-	return nil
+	p.i2c = sensors.I2C
+	return p.attach(ctx)
+}
+
+// attach connects to the target and puts the runner there.
+func (p *place) attach(ctx context.Context) (err error) {
+	if p.host, err = remote.Dial(ctx, p.entry, p.fleet.options()); err != nil {
+		return err
+	}
+	p.runner, err = p.host.Runner(ctx, &p.fleet.finder)
+	return err
 }
 
 // sensorFault is an error of a sensor, which is the target's.
@@ -140,9 +151,6 @@ periph's playback form (i2ctest.IO with a time), to look into a sensor without t
 			defer stop()
 			return f.at(ctx, args[0], false, func(p *place) error {
 				return replaceFile(out, func(w io.Writer) error {
-					if err := p.head(ctx, w); err != nil {
-						return err
-					}
 					switch {
 					case p.i2c != nil && p.host == nil:
 						return command.Record(ctx, *p.i2c, length, period, w)
@@ -164,36 +172,6 @@ periph's playback form (i2ctest.IO with a time), to look into a sensor without t
 	c.Flags().DurationVar(&length, "for", 10*time.Second, "length of the recording")
 	c.Flags().DurationVar(&period, "period", 50*time.Millisecond, "time between readings")
 	return c
-}
-
-// head writes a recording's header. Whether a kernel driver has the chip is known
-// where it is, so that it is opened there once before.
-func (p *place) head(ctx context.Context, w io.Writer) error {
-	if p.i2c == nil {
-		return nil
-	}
-	h := power.RecordHeader{I2C: *p.i2c}
-	see := func(d power.Description) error {
-		h.KernelDriver = d.Settings["kernel_driver"]
-		return nil
-	}
-	if p.host == nil {
-		if m, err := power.OpenI2C(*p.i2c); err == nil {
-			err = see(m.Describe())
-			if err = errors.Join(err, m.Close()); err != nil {
-				return sensorFault(err)
-			}
-		}
-		return power.WriteHeader(w, h)
-	}
-	errSeen := errors.New("seen")
-	err := p.ask(ctx, func(r io.Reader) error {
-		return command.ReadPower(r, see, func(power.Frame) error { return errSeen })
-	}, "watch")
-	if err != nil && !errors.Is(err, errSeen) {
-		return err
-	}
-	return power.WriteHeader(w, h)
 }
 
 // maxRecording bounds a recording in bytes, as power.Replay does.

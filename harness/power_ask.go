@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"time"
-
-	"github.com/seed-c6f48606/harness/targets/remote"
 )
 
 // giveBack is how long a runner may take to give its sensor back. One that is
@@ -20,24 +18,24 @@ type errand struct {
 	kill func()
 }
 
-// ask runs the runner's power command on the target and hands its output to read.
-// The command ends when read returns or ctx ends.
-func (p *place) ask(ctx context.Context, read func(io.Reader) error, args ...string) error {
-	c, err := p.run(ctx, args...)
+// ask runs the runner's power command on the target's sensor and hands its output to
+// read. The command ends when read returns or ctx ends.
+func (p *place) ask(ctx context.Context, read func(io.Reader) error, command string, flags ...string) error {
+	return p.run(ctx, read, append(append([]string{command}, p.tell...), flags...)...)
+}
+
+// run is ask of a command that reads no sensor, with its flags.
+func (p *place) run(ctx context.Context, read func(io.Reader) error, args ...string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	argv := append([]string{p.runner, "power"}, append(args, "--attached")...)
+	c, err := p.host.Start(context.WithoutCancel(ctx), argv) // the end of ctx does not kill it
 	if err != nil {
 		return err
 	}
 	e := errand{in: c.Stdin, out: c.Stdout, wait: c.Wait, kill: c.Kill}
 	return e.follow(ctx, giveBack, read)
-}
-
-// run starts the runner's power command. The end of ctx does not kill it.
-func (p *place) run(ctx context.Context, args ...string) (*remote.Conn, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	argv := append([]string{p.argv[0], p.argv[1], args[0]}, p.argv[2:]...)
-	return p.host.Start(context.WithoutCancel(ctx), append(append(argv, "--attached"), args[1:]...))
 }
 
 // follow reads a command's output. Its input ends when ctx ends or read returns, and

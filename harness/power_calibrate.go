@@ -1,14 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/runners/command"
-	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
 func (a *app) powerCalibrateCommand(f *powerFlags) *cobra.Command {
@@ -18,8 +20,11 @@ func (a *app) powerCalibrateCommand(f *powerFlags) *cobra.Command {
 		ValidArgsFunction: targetNames(&f.inventory, sweep.Local),
 		Long: `Reads the sensor while the target is idle and while 1, 2, 4 … threads up to every core are
 busy: the noise of a reading, the sensor's own limits of error, whether the total follows
-the load, and whether it holds its parts. Findings say what is doubtful.`,
-		Example: "  harness power calibrate local\n  harness power calibrate orin --dwell 20s",
+the load, and whether it holds its parts. Findings say what is doubtful.
+
+Where the meter is at this machine, the threads are busy on the target and the meter is read
+here: reading takes nothing from the target, and --cost is not used.`,
+		Example: "  harness power calibrate local\n  harness power calibrate orin --dwell 20s\n  harness power calibrate pi4  # by an INA226 at this machine",
 		RunE: func(c *cobra.Command, args []string) error {
 			if flags.Dwell <= 0 || flags.Settle < 0 || flags.Cost < 0 {
 				return fmt.Errorf("--dwell %v --settle %v --cost %v: read for longer than 0s, the others 0s or more", flags.Dwell, flags.Settle, flags.Cost)
@@ -33,10 +38,7 @@ the load, and whether it holds its parts. Findings say what is doubtful.`,
 				case p.meter != nil && args[0] == sweep.Local:
 					result, err = command.Calibrate(ctx, p.meter, flags)
 				case p.meter != nil:
-					return &wire.Error{
-						Kind: wire.Unsupported, Text: "the load of " + args[0] + " runs there and its meter is here: the two cannot be calibrated together",
-						Mend: "harness power watch shows the meter while the board works",
-					}
+					result, err = p.calibrate(ctx, flags)
 				default:
 					err = p.ask(ctx, func(r io.Reader) error {
 						var err error
@@ -56,6 +58,25 @@ the load, and whether it holds its parts. Findings say what is doubtful.`,
 	}
 	flags.Add(c)
 	return c
+}
+
+// calibrate reads the meter at this machine while the target is under load.
+func (p *place) calibrate(ctx context.Context, f command.CalibrateFlags) (*command.CalibrationRecord, error) {
+	if err := p.attach(ctx); err != nil {
+		return nil, err
+	}
+	cores := 0
+	if err := p.spin(ctx, 1, time.Millisecond, func(s command.Spinning) { cores = s.Cores }); err != nil {
+		return nil, err
+	}
+	return command.CalibrateUnder(ctx, p.meter, f, cores, func(ctx context.Context, n int, limit time.Duration, begun func()) error {
+		return p.spin(ctx, n, limit, func(command.Spinning) { begun() })
+	})
+}
+
+// spin keeps n threads of the target busy until ctx ends, and no longer than limit.
+func (p *place) spin(ctx context.Context, n int, limit time.Duration, begun func(command.Spinning)) error {
+	return p.run(ctx, func(r io.Reader) error { return command.ReadSpin(r, begun) }, "spin", "--threads", strconv.Itoa(n), "--for", limit.String())
 }
 
 // printCalibration prints a line a load and rail, and the findings below.

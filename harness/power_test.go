@@ -121,16 +121,13 @@ func TestARecordingSaysWhatItIsOf(t *testing.T) {
 // What record writes replay reads without a flag.
 func TestRecordWritesItsHeader(t *testing.T) {
 	_, i2c := wireINA226(t, "power-headed", func() float64 { return 0.5 })
-	var b bytes.Buffer
-	p := &place{i2c: &i2c}
-	if err := errors.Join(p.head(t.Context(), &b), command.Record(t.Context(), i2c, 200*time.Millisecond, 50*time.Millisecond, &b)); err != nil {
-		t.Fatal(err)
-	}
+	inventory := writeInventory(t, withMeter("pi4", i2c))
 	path := filepath.Join(t.TempDir(), "x.i2c.jsonl")
-	if err := writeFile(path, b.Bytes()); err != nil {
-		t.Fatal(err)
+	var errs bytes.Buffer
+	if code := run(t.Context(), []string{"power", "record", "pi4", "--targets", inventory, "--for", "200ms", "--out", path}, nil, io.Discard, &errs); code != exitDone {
+		t.Fatalf("status %d: %s", code, errs.String())
 	}
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
 	if code := run(t.Context(), []string{"power", "replay", path}, nil, &out, &errs); code != exitDone || !strings.Contains(out.String(), "total 2.5") {
 		t.Errorf("status %d: %s%s", code, out.String(), errs.String())
 	}

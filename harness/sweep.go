@@ -230,6 +230,7 @@ func (a *app) sweep(c *cobra.Command, f *sweepFlags) error {
 		}
 	}()
 	bar := a.progress()
+	boards.log = tellBy(bar.Note)
 	stop, ctx, release := interrupts(ctx, bar)
 	defer release()
 	o := sweep.Options{

@@ -1,22 +1,19 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/runners/wire"
 	"github.com/seed-c6f48606/harness/targets"
 	"github.com/seed-c6f48606/harness/targets/board"
 )
 
 func (a *app) doctorCommand(inventory *string) *cobra.Command {
-	var f examineFlags
+	f := examineFlags{left: true}
 	c := &cobra.Command{
 		Use:   "doctor NAME...",
 		Short: "What makes measurements bad on targets, and the commands that mend it",
@@ -32,9 +29,7 @@ measurements will be wrong or refused.`,
 			if len(all) == 0 {
 				return err
 			}
-			left, e := lefts(c.Context(), *inventory, all)
-			err = errors.Join(err, e)
-			t, list, bad := findings(all, left...)
+			t, list, bad := findings(all)
 			if a.format == "table" {
 				t = narrow(t, a.width())
 			}
@@ -57,41 +52,19 @@ type diagnosis struct {
 	board.Finding
 }
 
-// lefts are the settings that killed runs left on the targets. A virtual board is new.
-func lefts(ctx context.Context, inventory string, all []examination) (out []diagnosis, err error) {
-	fl := &fleet{path: inventory}
-	for _, x := range all {
-		if x.Target == targets.Local {
-			continue
-		}
-		t, e := fl.find(x.Target)
-		if e == nil && t.Virtual == nil {
-			var left *board.Left
-			if left, e = sweep.LeftOn(ctx, t, fl.options()); left != nil {
-				out = append(out, leftFinding(x.Target, *left))
-			}
-		}
-		err = errors.Join(err, e)
-	}
-	return out, errors.Join(err, fl.close())
-}
-
-func leftFinding(target string, l board.Left) diagnosis {
-	return diagnosis{target, board.Finding{
+func leftFinding(l board.Left) board.Finding {
+	return board.Finding{
 		Severity: board.Warn, What: "a run that was killed left its settings", Mend: l.Mend(), Evidence: l.Path + " holds what was before: " + l.Before,
-	}}
+	}
 }
 
-// findings judges the targets, with what else was found there. A target without one
-// has a line that says so.
-func findings(all []examination, more ...diagnosis) (t table, list []diagnosis, bad int) {
+// findings judges the targets. A target without a finding has a line that says so.
+func findings(all []examination) (t table, list []diagnosis, bad int) {
 	t.header = []string{"target", "", "finding", "evidence", "mend"}
 	for _, x := range all {
 		found := board.Diagnose(*x.Facts, x.want)
-		for _, m := range more {
-			if m.Target == x.Target {
-				found = append(found, m.Finding)
-			}
+		if x.left != nil {
+			found = append(found, leftFinding(*x.left))
 		}
 		if len(found) == 0 {
 			t.rows = append(t.rows, []string{x.Target, "ok", "nothing found that makes measurements bad", none, none})

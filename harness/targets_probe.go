@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/runners/command"
 	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/runners/wire"
@@ -29,6 +30,7 @@ type examination struct {
 	Facts  *board.Facts       `json:"facts"`
 	Limits []measure.Ceilings `json:"limits,omitempty"`
 	want   board.Want
+	left   *board.Left // by a killed run, if it was looked for
 }
 
 // examineFlags are those of the commands that look at targets.
@@ -36,6 +38,7 @@ type examineFlags struct {
 	watch     time.Duration
 	measure   bool
 	runnerDir string
+	left      bool // look for the settings that killed runs left, too
 }
 
 func (f *examineFlags) flags(c *cobra.Command) {
@@ -98,7 +101,7 @@ func records[T any](list []T) []any {
 func (a *app) examine(c *cobra.Command, inventory string, names []string, f examineFlags) (all []examination, err error) {
 	ctx, cancel := interruptible(c.Context())
 	defer cancel()
-	fl := &fleet{path: inventory, finder: remote.Finder{Dir: f.runnerDir}}
+	fl := &fleet{path: inventory, finder: remote.Finder{Dir: f.runnerDir}, log: tellOn(a.err)}
 	defer func() {
 		if e := fl.close(); err == nil {
 			err = e
@@ -164,7 +167,8 @@ func examineOne(ctx context.Context, fl *fleet, name string, f examineFlags, her
 			defer release()
 		}
 		x.want = wantOf(t)
-		if out, err = askRunner(ctx, fl, t, argv); err != nil {
+		// A virtual board is new: nothing was left there.
+		if out, x.left, err = askRunner(ctx, fl, t, argv, f.left && b == nil); err != nil {
 			return nil, err
 		}
 	}
@@ -189,17 +193,24 @@ func wantOf(t targets.Target) board.Want {
 	return w
 }
 
-// askRunner deploys the runner to a target and returns what it writes.
-func askRunner(ctx context.Context, fl *fleet, t targets.Target, argv []string) ([]byte, error) {
+// askRunner deploys the runner to a target and returns what it writes, and the
+// settings that a killed run left there if look is set.
+func askRunner(ctx context.Context, fl *fleet, t targets.Target, argv []string, look bool) (out []byte, left *board.Left, err error) {
 	h, err := remote.Dial(ctx, t, fl.options())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer h.Close() //nolint:errcheck // nothing is left to be lost
+	if look {
+		if left, err = sweep.LeftOn(ctx, h); err != nil {
+			return nil, nil, err
+		}
+	}
 	path, err := h.Runner(ctx, &fl.finder)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer h.Release(path)
-	return h.Output(ctx, append([]string{path}, argv...))
+	out, err = h.Output(ctx, append([]string{path}, argv...))
+	return out, left, err
 }

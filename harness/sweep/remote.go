@@ -51,13 +51,8 @@ func OpenRemote(ctx context.Context, t targets.Target, o remote.Options, f *remo
 }
 
 // LeftOn looks for the settings that a killed run left on a target; nil where there are none.
-func LeftOn(ctx context.Context, t targets.Target, o remote.Options) (*board.Left, error) {
-	host, err := remote.Dial(ctx, t, o)
-	if err != nil {
-		return nil, err
-	}
-	left, err := board.FindLeft(ctx, executor{host})
-	return left, errors.Join(err, host.Close())
+func LeftOn(ctx context.Context, host *remote.Host) (*board.Left, error) {
+	return board.FindLeft(ctx, executor{host})
 }
 
 // warnOf tells of what was left, of nothing where it is nil.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,12 +20,12 @@ import (
 func newPower() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "power",
-		Short: "Read the power sensor of this machine: watch, calibrate, record",
+		Short: "Read the power sensor of this machine: watch, calibrate, record; or be its load: spin",
 		Long: "Reads the power sensor of this machine and writes JSON lines. All of it ends at the end of\n" +
 			"standard input where --attached is given, so that a controller that goes away leaves nothing.",
 		Args: cobra.NoArgs,
 	}
-	c.AddCommand(newPowerWatch(), newPowerCalibrate(), newPowerRecord())
+	c.AddCommand(newPowerWatch(), newPowerCalibrate(), newPowerRecord(), newPowerSpin())
 	return c
 }
 
@@ -79,83 +78,11 @@ func newPowerWatch() *cobra.Command {
 	return c
 }
 
-// CalibrateFlags are how a calibration is run.
-type CalibrateFlags struct {
-	Settle, Dwell time.Duration
-	// Cost is the length of each of 16 pieces of work with and without readings,
-	// whose throughput is compared; 0 leaves that out.
-	Cost time.Duration
-}
-
-// Add adds the flags to a command.
-func (f *CalibrateFlags) Add(c *cobra.Command) {
-	c.Flags().DurationVar(&f.Settle, "settle", 2*time.Second, "wait after a load begins")
-	c.Flags().DurationVar(&f.Dwell, "dwell", 5*time.Second, "time that each load is read for")
-	c.Flags().DurationVar(&f.Cost, "cost", 500*time.Millisecond, "time of each of 16 pieces of work, with and without readings, that tell what reading costs; 0 leaves that out")
-}
-
-func newPowerCalibrate() *cobra.Command {
-	var sensors Sensors
-	var f CalibrateFlags
-	c := &cobra.Command{
-		Use: "calibrate", Short: "Read the sensor under known loads and write what it shows in JSON", Args: cobra.NoArgs,
-		Example: "  runner power calibrate --dwell 10s",
-	}
-	f.Add(c)
-	addSensors(c, &sensors)
-	attached(c, func(ctx context.Context, c *cobra.Command) error {
-		m, err := sensors.Open("/")
-		if err != nil {
-			return wire.Wrap(wire.Target, err)
-		}
-		defer m.Close() //nolint:errcheck // nothing is lost
-		result, err := Calibrate(ctx, m, f)
-		if err != nil {
-			return err
-		}
-		return json.NewEncoder(c.OutOrStdout()).Encode(result)
-	})
-	return c
-}
-
-// Calibrate reads a meter of this machine while nothing runs on it, and while
-// 1, 2, 4 … threads up to every core are busy, then what reading it costs.
-func Calibrate(ctx context.Context, m power.Meter, f CalibrateFlags) (*CalibrationRecord, error) {
-	steps := []power.Step{{Name: "idle"}}
-	cores := runtime.GOMAXPROCS(0)
-	for n := 1; ; n = min(2*n, cores) {
-		steps = append(steps, power.Step{
-			Name: fmt.Sprintf("%d busy", n), Load: float64(n),
-			Run: func(ctx context.Context) error {
-				spin(ctx, n)
-				return nil
-			},
-		})
-		if n == cores {
-			break
-		}
-	}
-	c, err := power.Calibrate(ctx, m, steps, power.CalibrateOptions{Settle: f.Settle, Dwell: f.Dwell, Seed: 1})
-	if err != nil {
-		return nil, wire.Wrap(wire.Target, err)
-	}
-	record := calibrationOf(c)
-	if f.Cost > 0 {
-		if record.Cost, err = samplerCost(ctx, m, f.Cost); err != nil {
-			return nil, wire.Wrap(wire.Target, err)
-		}
-		if doubt := record.Cost.finding(); doubt != nil {
-			record.Findings = append(record.Findings, *doubt)
-		}
-	}
-	return record, nil
-}
-
 func newPowerRecord() *cobra.Command {
 	var sensors Sensors
 	var length, period time.Duration
 	c := &cobra.Command{
-		Use: "record", Short: "Write what passes over the bus of an I²C sensor, in periph's playback form", Args: cobra.NoArgs,
+		Use: "record", Short: "Write how an I²C sensor was opened, and what passes over its bus, in periph's playback form", Args: cobra.NoArgs,
 		Example: `  runner power record --sensors '{"i2c":{"bus":"1","chip":"ina226","rails":[{"name":"5V","shunt_uohm":10000}]}}'`,
 	}
 	c.Flags().DurationVar(&length, "for", 10*time.Second, "length of the recording")
@@ -173,8 +100,8 @@ func newPowerRecord() *cobra.Command {
 	return c
 }
 
-// Record reads an I²C sensor of this machine for a while and writes its bus
-// traffic. The end of ctx ends it early.
+// Record reads an I²C sensor of this machine for a while and writes how it was opened
+// (power.RecordHeader) and its bus traffic. The end of ctx ends it early.
 func Record(ctx context.Context, i2c power.I2C, length, period time.Duration, w io.Writer) error {
 	if length <= 0 || period <= 0 {
 		return &wire.Error{Kind: wire.Harness, Text: fmt.Sprintf("recording for %v every %v: use times above 0", length, period)}
@@ -184,6 +111,9 @@ func Record(ctx context.Context, i2c power.I2C, length, period time.Duration, w 
 		return wire.Wrap(wire.Target, err)
 	}
 	defer bus.Close() //nolint:errcheck // nothing is lost
+	if err := power.WriteHeader(w, power.HeaderOf(bus, i2c)); err != nil {
+		return err
+	}
 	r := power.Record(bus, w)
 	i2c.Notes = power.NotesDir()
 	m, err := power.OpenI2COn(r, i2c)

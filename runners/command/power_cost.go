@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed-c6f48606/harness/targets/power"
@@ -61,24 +59,4 @@ func (c *SamplerCost) finding() *power.Finding {
 	}
 	return &power.Finding{Code: "sampler-cost", Text: fmt.Sprintf(
 		"reading the sensor every %v takes at least %.1f %% of the throughput: latencies with energy are not those without", time.Duration(c.PeriodS*float64(time.Second)), 100**c.Lo)}
-}
-
-// spin keeps n threads at arithmetic until ctx ends and counts the rounds of it.
-func spin(ctx context.Context, n int) int64 {
-	var rounds atomic.Int64
-	var wait sync.WaitGroup
-	for i := range n {
-		wait.Go(func() {
-			x, mine := uint64(i+1), int64(0)
-			for ; ctx.Err() == nil; mine++ {
-				for range 100_000 {
-					x = x*6364136223846793005 + 1442695040888963407
-				}
-			}
-			runtime.KeepAlive(x)
-			rounds.Add(mine)
-		})
-	}
-	wait.Wait()
-	return rounds.Load()
 }

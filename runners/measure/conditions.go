@@ -10,11 +10,11 @@ import (
 )
 
 // A watch looks at the machine 20 times a window, but at most 10 and at least 2
-// times a second. What may be slow to answer is asked less often: temperatures,
-// of which some come from a laptop's embedded controller, voltages, which wait
-// for a conversion, and turbo clocks, which interrupt the core they ask. A
-// Raspberry Pi's firmware is asked once a second, because the question may cost
-// a process.
+// times a second. What may be slow to answer is asked less often: temperatures
+// and fans, of which some come from a laptop's embedded controller, voltages, which
+// wait for a conversion, alarms, for which the sensor is asked over its bus, and
+// turbo clocks, which interrupt the core they ask. A Raspberry Pi's firmware is
+// asked once a second, because the question may cost a process.
 const (
 	looksPerWindow = 20
 	leastLook      = 100 * time.Millisecond
@@ -30,6 +30,8 @@ type conditions struct {
 	looks   int
 	clocks  []wire.Clock
 	cooling []wire.Cooling
+	overs   []wire.OverCurrent // of every alarm
+	fans    []wire.Fan         // that were seen
 	hottest *float64
 	bits    *board.Throttle // that stood at any look
 	volts   *float64        // least
@@ -46,6 +48,8 @@ type watch struct {
 	coolings []board.Cooling
 	devices  []board.Device
 	supplies []board.Supply
+	alarms   []board.Alarm
+	fans     []board.Fan
 	kind     board.Kind
 	silent   bool      // the firmware does not answer
 	failed   int       // times in a row that it did not
@@ -67,8 +71,13 @@ func (m Machine) newWatch(kind string, limits Limits, before []board.Policy) *wa
 	s := board.At(m.Root)
 	w := &watch{
 		source: s, limits: limits, policies: s.Policies(), zones: s.Zones(), devices: s.Devices(), supplies: s.Supplies(),
-		kind: board.Kind(kind),
+		kind: board.Kind(kind), alarms: s.Alarms(board.Kind(kind)), fans: s.Fans(),
 	}
+	for _, a := range w.alarms {
+		s.Raised(a) // what was before the window is cleared
+		w.seen.overs = append(w.seen.overs, wire.OverCurrent{Rail: a.Rail, Limit: a.Limit})
+	}
+	w.seen.fans = make([]wire.Fan, len(w.fans))
 	w.policies = w.policies[:min(len(w.policies), maxClocks)]
 	for _, c := range s.Coolings() {
 		if c.Caps() {
@@ -113,7 +122,7 @@ func clockOf(policies []board.Policy, name string) float64 {
 func (m Machine) watch(ctx context.Context, kind string, window time.Duration, limits Limits, before []board.Policy) *watch {
 	w := m.newWatch(kind, limits, before)
 	w.ctx = ctx
-	if len(w.policies)+len(w.zones)+len(w.coolings)+len(w.devices)+len(w.supplies) == 0 && w.silent {
+	if len(w.policies)+len(w.zones)+len(w.coolings)+len(w.devices)+len(w.supplies)+len(w.alarms)+len(w.fans) == 0 && w.silent {
 		return w
 	}
 	w.done = make(chan struct{})
@@ -191,6 +200,20 @@ func (w *watch) lookSlowly() {
 	for _, p := range w.supplies {
 		if v := w.source.Volts(p); v != nil {
 			w.seen.volts = least(w.seen.volts, *v)
+		}
+	}
+	for i, a := range w.alarms {
+		if w.source.Raised(a) {
+			w.seen.overs[i].Looks++
+		}
+	}
+	for i, f := range w.fans {
+		if rpm := w.source.RPM(f); rpm != nil {
+			seen := &w.seen.fans[i]
+			if seen.Name == "" {
+				*seen = wire.Fan{Name: f.Name, MinRPM: *rpm, MaxRPM: *rpm}
+			}
+			seen.MinRPM, seen.MaxRPM = min(seen.MinRPM, *rpm), max(seen.MaxRPM, *rpm)
 		}
 	}
 }
@@ -285,6 +308,16 @@ func least(a *float64, b float64) *float64 {
 // fill adds what was seen to the evidence.
 func (c conditions) fill(e *wire.Evidence) {
 	e.Looks, e.Cooling, e.HottestC, e.SupplyV = c.looks, c.cooling, c.hottest, c.volts
+	for _, o := range c.overs {
+		if o.Looks > 0 {
+			e.OverCurrent = append(e.OverCurrent, o)
+		}
+	}
+	for _, f := range c.fans {
+		if f.Name != "" {
+			e.Fans = append(e.Fans, f)
+		}
+	}
 	for _, clock := range c.clocks {
 		if clock.Looks > 0 {
 			e.Clocks = append(e.Clocks, clock)

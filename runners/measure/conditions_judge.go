@@ -36,6 +36,9 @@ func (l Limits) judgeConditions(f facts, fail func(v wire.Verdict, format string
 	for _, c := range e.Cooling {
 		fail(wire.Throttled, "cooling device %s slowed the board down (state %d)", c.Type, c.State)
 	}
+	for _, o := range e.OverCurrent {
+		fail(wire.Throttled, "the current of %s was above its %s limit at %d looks, by which the board slows itself down", o.Rail, o.Limit, o.Looks)
+	}
 	if s := e.ThermalStatus; s != nil && *s > 0 {
 		fail(wire.Throttled, "Android slowed the phone down for its heat: thermal status %d of 6", *s)
 	}

@@ -140,6 +140,10 @@ type Evidence struct {
 	Clocks []Clock `json:"clocks,omitempty"`
 	// Cooling are the devices that slowed down CPU or GPU, with their highest state.
 	Cooling []Cooling `json:"cooling,omitempty"`
+	// OverCurrent are the alarms of a Jetson's current sensor that were raised at a look.
+	OverCurrent []OverCurrent `json:"over_current,omitempty"`
+	// Fans are those that tell their speed.
+	Fans []Fan `json:"fans,omitempty"`
 	// HottestC is the hottest zone in the window, °C.
 	HottestC *float64 `json:"hottest_c,omitempty"`
 	// ThrottleBits are a Raspberry Pi's bits of get_throttled: those that stood
@@ -184,6 +188,21 @@ type Clock struct {
 type Cooling struct {
 	Type  string `json:"type"`
 	State int64  `json:"state"`
+}
+
+// OverCurrent is a rail whose current was above a limit, by which the board slows
+// itself down.
+type OverCurrent struct {
+	Rail  string `json:"rail"`
+	Limit string `json:"limit"` // "warning" or "critical"
+	Looks int    `json:"looks"` // at which it had been
+}
+
+// Fan is the speed of a fan in the window, in turns a minute.
+type Fan struct {
+	Name   string `json:"name"`
+	MinRPM int64  `json:"min_rpm"`
+	MaxRPM int64  `json:"max_rpm"`
 }
 
 // Energy is the energy of the work window as one sensor saw it. Lo and Hi are

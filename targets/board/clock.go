@@ -84,26 +84,31 @@ func governors(policies []Policy) string {
 type Device struct {
 	Name  string `json:"name"`
 	CurHz int64  `json:"cur_hz"`
+	MinHz int64  `json:"min_hz,omitempty"` // least and greatest that are allowed now
 	MaxHz int64  `json:"max_hz,omitempty"`
-	path  string
+	// Locked says whether a Jetson's memory clock is held; nil where nobody tells.
+	Locked *bool `json:"locked,omitempty"`
+	path   string
 }
 
 // devfreqs are the names, in the device tree or in sysfs, of clocks worth
 // reading: GPUs of Jetson and Adreno, and the memory's.
 var devfreqs = []string{"gpu", "ga10b", "gv11b", "gp10b", "emc", "ddr", "bwmon", "memory"}
 
-// emcRate is the memory clock of a Jetson, in Hz; root only.
-const emcRate = "sys/kernel/debug/bpmp/debug/clk/emc/rate"
+// The memory clock of a Jetson, rate, min_rate and max_rate in Hz, and whether it is held
+// (jetson_clocks does), mrq_rate_locked; root only.
+const (
+	emc     = "emc"
+	emcPath = "sys/kernel/debug/bpmp/debug/clk/emc"
+)
 
 // Devices lists the GPU's and the memory's clocks that can be read.
 func (s Source) Devices() []Device {
 	var out []Device
-	add := func(name, cur, top string) {
+	add := func(name, cur, low, top string) {
 		if n := s.number(cur); n != nil && *n >= 0 {
 			d := Device{Name: name, CurHz: *n, path: cur}
-			if m := s.number(top); m != nil {
-				d.MaxHz = *m
-			}
+			d.MinHz, d.MaxHz = s.khz(low), s.khz(top)
 			out = append(out, d)
 		}
 	}
@@ -113,11 +118,16 @@ func (s Source) Devices() []Device {
 			name += " (" + node + ")"
 		}
 		if slices.ContainsFunc(devfreqs, func(part string) bool { return strings.Contains(name, part) }) {
-			add(name, filepath.Join(dir, "cur_freq"), filepath.Join(dir, "max_freq"))
+			add(name, filepath.Join(dir, "cur_freq"), filepath.Join(dir, "min_freq"), filepath.Join(dir, "max_freq"))
 		}
 	}
-	add("kgsl-3d0", "sys/class/kgsl/kgsl-3d0/gpuclk", "sys/class/kgsl/kgsl-3d0/max_gpuclk")
-	add("emc", emcRate, "sys/kernel/debug/bpmp/debug/clk/emc/max_rate")
+	add("kgsl-3d0", "sys/class/kgsl/kgsl-3d0/gpuclk", "", "sys/class/kgsl/kgsl-3d0/max_gpuclk")
+	before := len(out)
+	add(emc, emcPath+"/rate", emcPath+"/min_rate", emcPath+"/max_rate")
+	if held := s.number(emcPath, "mrq_rate_locked"); held != nil && len(out) > before {
+		locked := *held != 0
+		out[before].Locked = &locked
+	}
 	return out
 }
 

@@ -102,8 +102,33 @@ func (d *diagnosis) clocks(f Facts, w Want) {
 		}
 		d.add(Bad, "the power mode is not as wanted", mend, "%s, wanted is %s", is, w.PowerMode)
 	}
+	if f.Kind.Jetson() {
+		d.memoryClock(f)
+	}
 	if f.Kind.Jetson() && f.PowerMode == "" {
 		d.add(Note, "the power mode is not known", "sudo nvpmodel -q", "neither %s nor nvpmodel -q tells", "/"+modeStatus)
+	}
+}
+
+// memoryClock looks whether a Jetson's memory clock is held: decoding is as fast as
+// the memory, whose clock else comes up some way into the work. Where only root may
+// know, the GPU's clock tells whether jetson_clocks was run, which holds both.
+func (d *diagnosis) memoryClock(f Facts) {
+	const mend = "sudo jetson_clocks"
+	for _, v := range f.Devices {
+		if v.Name == emc && v.Locked != nil {
+			if !*v.Locked {
+				d.add(Warn, "the memory clock follows the load", mend, "emc at %d of %d MHz, mrq_rate_locked is 0", v.CurHz/1e6, v.MaxHz/1e6)
+			}
+			return
+		}
+	}
+	for _, v := range f.Devices {
+		if v.Name != emc && v.MinHz > 0 && v.MinHz < v.MaxHz {
+			d.add(Note, "the memory clock follows the load, it seems", mend,
+				"only root may read it; jetson_clocks would hold %s too, which may go from %d to %d MHz", v.Name, v.MinHz/1e6, v.MaxHz/1e6)
+			return
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ func TestDoctorOnBoards(t *testing.T) {
 		{"orin-nano", Want{PowerMode: "25W"}, []string{
 			"bad the power mode is not as wanted: 15W, wanted is 25W",
 			"warn the clock follows the load: governor schedutil of policy0 (CPUs 0-3), ",
+			"note the memory clock follows the load, it seems: only root may read it",
 			"note the kernel tells no pressure",
 		}},
 		{"agx-orin", Want{}, []string{

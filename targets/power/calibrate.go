@@ -1,10 +1,12 @@
 package power
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 )
 
@@ -12,8 +14,8 @@ import (
 type Step struct {
 	Name string
 	Load float64 // its amount, as in busy threads
-	// Run makes the load until ctx ends; nil is idle.
-	Run func(context.Context) error
+	// Run makes the load until ctx ends, and calls begun when it is there; nil is idle.
+	Run func(ctx context.Context, begun func()) error
 }
 
 // CalibrateOptions are how a calibration is run.
@@ -83,42 +85,61 @@ func Calibrate(ctx context.Context, m Meter, steps []Step, o CalibrateOptions) (
 	return c, nil
 }
 
-// step runs one load and reads the meter while it lasts.
+// idle is the load of a step without one.
+func idle(ctx context.Context, begun func()) error {
+	begun()
+	<-ctx.Done()
+	return nil
+}
+
+// step runs one load and reads the meter while it lasts. The load has ended when
+// it returns.
 func (s *Sampler) step(ctx context.Context, step Step, o CalibrateOptions) (StepPower, error) {
-	loaded, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	if step.Run != nil {
-		go func() { ended <- step.Run(loaded) }()
+	run := step.Run
+	if run == nil {
+		run = idle
 	}
-	wait := func(d time.Duration) error {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
+	loaded, stop := context.WithCancel(ctx)
+	begun, ended := make(chan struct{}), make(chan struct{})
+	var failed error
+	go func() {
+		defer close(ended)
+		failed = run(loaded, sync.OnceFunc(func() { close(begun) }))
+	}()
+	end := func() error {
+		stop()
+		<-ended
+		return failed
+	}
+	defer end() //nolint:errcheck // the first error counts
+	wait := func(until <-chan struct{}, after <-chan time.Time) error {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case err := <-ended:
-			return fmt.Errorf("the load ended too early: %w", errors.Join(err, errEnded))
-		case <-timer.C:
-			return nil
+		case <-ended:
+			if ctx.Err() == nil {
+				return fmt.Errorf("the load ended too early: %w", cmp.Or(failed, errEnded))
+			}
+		case <-until:
+		case <-after:
 		}
+		return ctx.Err()
 	}
-	if err := wait(o.Settle); err != nil {
+	if err := wait(begun, nil); err != nil {
+		return StepPower{}, err
+	}
+	if err := wait(nil, time.After(o.Settle)); err != nil {
 		return StepPower{}, err
 	}
 	from := time.Now()
-	if err := wait(o.Dwell); err != nil {
+	if err := wait(nil, time.After(o.Dwell)); err != nil {
 		return StepPower{}, err
 	}
 	to := time.Now()
 	if err := s.Mark(); err != nil {
 		return StepPower{}, err
 	}
-	stop()
-	if step.Run != nil {
-		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
-			return StepPower{}, err
-		}
+	if err := end(); err != nil && !errors.Is(err, context.Canceled) {
+		return StepPower{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

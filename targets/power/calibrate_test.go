@@ -20,6 +20,7 @@ type bench struct {
 	dead  bool
 	stuck bool
 	full  bool
+	slow  time.Duration // that a load takes to begin
 	reads int
 }
 
@@ -54,8 +55,10 @@ func (b *bench) steps() []Step {
 	for n := range 3 {
 		s := Step{Name: []string{"idle", "1 thread", "2 threads"}[n], Load: float64(n)}
 		if n > 0 {
-			s.Run = func(ctx context.Context) error {
+			s.Run = func(ctx context.Context, begun func()) error {
+				time.Sleep(b.slow)
 				b.busy.Store(int64(n))
+				begun()
 				<-ctx.Done()
 				b.busy.Store(0)
 				return ctx.Err()
@@ -78,6 +81,7 @@ func TestCalibrate(t *testing.T) {
 		"coarse":           {&bench{step: 2, part: 0.6}, "coarse"},
 		"parts above":      {&bench{step: 0.01, part: 1.5}, "parts-exceed-total parts-exceed-total parts-exceed-total"},
 		"at the range end": {&bench{step: 0.01, part: 0.6, full: true}, "saturated saturated saturated"},
+		"a load far away":  {&bench{step: 0.01, part: 0.6, slow: 3 * time.Second}, ""},
 		"stuck":            {&bench{step: 0.01, part: 0.6, stuck: true}, "gaps stale gaps stale gaps stale"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +97,7 @@ func TestCalibrate(t *testing.T) {
 				if found := strings.Join(codes, " "); found != c.findings {
 					t.Errorf("findings %q, want %q: %v", found, c.findings, got.Findings)
 				}
-				if name != "good" {
+				if c.findings != "" {
 					return
 				}
 				if math.Abs(got.BaseW-2) > 0.02 || math.Abs(got.SlopeW-3) > 0.02 || got.ResidualW > 0.02 {
@@ -112,12 +116,17 @@ func TestCalibrateRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{step: 0.01}
 		o := CalibrateOptions{Dwell: time.Second}
-		early := []Step{{Name: "early", Run: func(context.Context) error { return nil }}}
+		early := []Step{{Name: "early", Run: func(context.Context, func()) error { return nil }}}
 		if _, err := Calibrate(t.Context(), b, early, o); !errors.Is(err, errEnded) || !strings.Contains(err.Error(), "step early") {
 			t.Errorf("a load that ended: %v", err)
 		}
 		if _, err := Calibrate(t.Context(), b, nil, o); err == nil {
 			t.Error("no steps were accepted")
+		}
+		broken := errors.New("the board is gone")
+		lost := []Step{{Name: "lost", Run: func(context.Context, func()) error { return broken }}}
+		if _, err := Calibrate(t.Context(), b, lost, o); !errors.Is(err, broken) {
+			t.Errorf("a load that failed: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"periph.io/x/conn/v3/i2c"
 )
 
 // recordVersion is of the header and the lines after it.
@@ -24,6 +26,12 @@ type RecordHeader struct {
 	I2C I2C `json:"i2c"`
 	// KernelDriver had the chip: its configuration was only read. "" = none had.
 	KernelDriver string `json:"kernel_driver,omitempty"`
+}
+
+// HeaderOf is the header of a sensor that is opened on a bus of this machine, where it is
+// known which kernel driver has the chip.
+func HeaderOf(bus i2c.Bus, c I2C) RecordHeader {
+	return RecordHeader{I2C: c, KernelDriver: c.driver(bus)}
 }
 
 type headerLine struct {

@@ -12,6 +12,12 @@ const gaugeS = 0.25
 // batteryCoulombs is the charge of a battery of 5 Ah, which is at 80 % at first.
 const batteryCoulombs, batteryAtFirst = 5 * 3600, 0.8
 
+// A Jetson's fan turns from a temperature on, by so many turns a minute a degree.
+const (
+	tachDir       = "sys/class/hwmon/hwmon7/"
+	fanC, rpmPerC = 35, 60
+)
+
 const batteryDir = "sys/class/power_supply/battery/"
 
 // ina is a chip of the kernel's ina3221 driver: its address, hwmon and the rails
@@ -81,6 +87,7 @@ func (f *files) sensors() error {
 		if err := f.link(hwmonDir+"hwmon0", soctherm); err != nil {
 			return err
 		}
+		texts[tachDir+"name"] = "pwm_tach\n"
 		const gpu = "sys/class/devfreq/17000000.gpu/"
 		for name, text := range map[string]string{"cur_freq": "306000000", "min_freq": "306000000", "max_freq": "1020000000", "governor": "nvhost_podgov", "device/of_node/name": "gpu"} {
 			texts[gpu+name] = text + "\n"
@@ -129,6 +136,12 @@ func (f *files) liveSensors(m *model) error {
 		for i, n := range []float64{m.sags, m.overs, 0} {
 			numbers[fmt.Sprintf("%s/oc%d_event_cnt", soctherm, i+1)] = int64(n)
 		}
+		// What counts over-currents is the warning of the module's supply.
+		numbers[chips[0].dir()+"curr1_max_alarm"] = 0
+		if m.bits&bitThrottled != 0 {
+			numbers[chips[0].dir()+"curr1_max_alarm"] = 1
+		}
+		numbers[tachDir+"rpm"] = int64(rpmPerC * max(0, m.tempC-fanC))
 	case f.firmwareCaps():
 		numbers[hwmonDir+"hwmon0/temp1_input"] = milli(quantize(m.tempC, 0.25))
 		numbers[hwmonDir+"hwmon1/in0_lcrit_alarm"] = int64(m.bits & bitUndervolt)

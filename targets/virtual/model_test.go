@@ -94,8 +94,8 @@ func TestLoadThroughAThinCableIsAnUndervoltage(t *testing.T) {
 	}
 }
 
-// written is the tree of a board that has run for a while.
-func written(t *testing.T, s spec) (string, *model) {
+// written is the tree of a board that has run for a while, and then was changed.
+func written(t *testing.T, s spec, change ...func(*model)) (string, *model) {
 	t.Helper()
 	dir := t.TempDir()
 	tr, err := newTree(filepath.Join(dir, "board"), filepath.Join(dir, "stage"))
@@ -105,6 +105,9 @@ func written(t *testing.T, s spec) (string, *model) {
 	f, m := &files{tree: tr, spec: s}, newModel(s, 3)
 	m.boot("6f1b6c2e-0000-4000-8000-000000000000")
 	drive(m, 20, 1)
+	for _, c := range change {
+		c(m)
+	}
 	for _, write := range []func() error{f.proc, f.sys, func() error { return f.liveProc(m, 1<<20, 3) }, func() error { return f.liveSys(m) }, func() error { return f.liveFirmware(m) }} {
 		if err := write(); err != nil {
 			t.Fatal(err)
@@ -174,6 +177,26 @@ func TestTheSensorsOfTheTreesTellTheModelsPower(t *testing.T) {
 		t.Logf("%s: %s says %.3f W, the model %.3f W", s.kind, d.TotalRule, sum, m.inputW)
 		if math.Abs(sum/m.inputW-1) > 0.04 {
 			t.Errorf("%s: %s says %.3f W, the model %.3f W", s.kind, d.TotalRule, sum, m.inputW)
+		}
+	}
+}
+
+// A Jetson's trees tell of over-current and of the fan as its kernel does.
+func TestTheTreesOfAJetsonTellOverCurrentAndFan(t *testing.T) {
+	for _, s := range []spec{orinNano, agxOrin} {
+		root, _ := written(t, s)
+		source := board.Source{Root: root}
+		alarms, fans := source.Alarms(board.Kind(s.kind)), source.Fans()
+		if len(alarms) < 2*3 || len(fans) != 1 {
+			t.Fatalf("%s: alarms %v, fans %v", s.kind, alarms, fans)
+		}
+		if source.Raised(alarms[0]) || *source.RPM(fans[0]) <= 0 {
+			t.Errorf("%s at rest: alarm %v, fan at %d", s.kind, source.Raised(alarms[0]), *source.RPM(fans[0]))
+		}
+		hot, _ := written(t, s, func(m *model) { m.bits |= bitThrottled })
+		source = board.Source{Root: hot}
+		if !source.Raised(source.Alarms(board.Kind(s.kind))[0]) {
+			t.Errorf("%s is throttled, and no alarm stands", s.kind)
 		}
 	}
 }
