@@ -65,7 +65,7 @@ e2e: ## random kills of controller and runner, here and on a virtual board (KILL
 	KILLS=$(KILLS) $(GO) test -tags e2e -run 'Kill(WithABoard)?$$' -timeout 40m ./harness/...
 
 e2e-boards: ## five virtual boards over SSH in one sweep, store and report in OUT (default a folder that is printed); runners of every build; a meter calibrated
-	OUT=$(abspath $(OUT)) $(GO) test -tags e2e -run 'TestBoards$$|TestTheRunnerOfEveryBuild$$' -count=1 -v -timeout 15m ./harness
+	OUT=$(abspath $(OUT)) $(GO) test -tags e2e -run 'TestBoards$$|TestTheRunnerOfEveryBuild$$|TestCalibrateAPi4$$' -count=1 -v -timeout 15m ./harness
 
 e2e-faults: ## every fault of a virtual board in every phase of a trial; stores and table in OUT (UPDATE=1: docs/boards-faults.md too)
 	OUT=$(OUT) $(GO) test -tags e2e -run 'TestFaultMatrix$$' -count=1 -parallel 3 -timeout 20m ./harness $(if $(UPDATE),-update)

@@ -68,7 +68,7 @@ func (a *app) replayBundle(path, report string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	rows := r.Rows()
+	rows := r.Searched()
 	m := b.Manifest
 	result := replayResult{Run: r.Run.ID, WrittenBy: m.ToolVersion, Arch: m.Arch, Files: len(m.Members), Trials: len(r.Trials), Differences: []sweep.Difference{}}
 	for _, t := range r.Trials {

@@ -2,7 +2,6 @@ package search
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/seed-c6f48606/harness/reports/stat"
@@ -27,6 +26,9 @@ type Known struct {
 	// Subject is the model and threshold whose answers are the cell's; −1 = they
 	// are not known.
 	Subject int
+	// Levels numbers the cell's value on each axis, from 0; nil = not known, so
+	// that nothing tells what is regular.
+	Levels []int
 }
 
 // Answers are a metric's values over subjects that all answered the same items,
@@ -82,34 +84,41 @@ func score(values []float64, subject int) float64 {
 }
 
 // leastPool is how many trials' deviations a pool needs before it goes without
-// those of cells that have but two trials, whose median hides the skew.
+// those of cells that have but two trials, whose mean hides the skew.
 const leastPool = 40
 
-// noise is a pool of trials' deviations from their cell's median: logarithms of
-// the ratio, since a slow cell's trials scatter by more milliseconds than a fast
-// one's. It is pooled over cells because one to three trials say little of their
-// own scatter.
+// noise is a pool of trials' deviations from their cell's mean, in logarithms,
+// since a slow cell's trials scatter by more milliseconds than a fast one's. It is
+// pooled over cells because one to three trials say little of their own scatter.
+// Deviations from a median would not do: of three trials one has none.
 type noise [][]float64
 
-func (e Evidence) noise(values [][]float64) noise {
+func (e Evidence) noise() noise {
 	for _, least := range []int{3, 2} {
 		var out noise
-		for i, c := range e.Cells {
+		for _, c := range e.Cells {
 			n := len(c.Trials)
 			if n < least {
 				continue
 			}
-			// The median follows the trials: deviations are too small by about this.
+			// The mean follows the trials: deviations are too small by this.
 			grow := math.Sqrt(float64(n) / float64(n-1))
-			for _, t := range c.Trials {
-				row := make([]float64, len(t))
-				for k, v := range t {
-					if r := math.Log(v / values[i][k]); !math.IsNaN(r) && !math.IsInf(r, 0) {
-						row[k] = grow * r
+			rows := make([][]float64, n)
+			for r := range rows {
+				rows[r] = make([]float64, len(c.Trials[0]))
+			}
+			for k := range rows[0] {
+				mean := 0.0 // as a difference, so that equal values deviate by nothing at all
+				for _, t := range c.Trials {
+					mean += math.Log(t[k]/c.Trials[0][k]) / float64(n)
+				}
+				for r, t := range c.Trials {
+					if d := math.Log(t[k]/c.Trials[0][k]) - mean; !math.IsNaN(d) && !math.IsInf(d, 0) {
+						rows[r][k] = grow * d
 					}
 				}
-				out = append(out, row)
 			}
+			out = append(out, rows...)
 		}
 		if len(out) >= leastPool || least == 2 && len(out) > 0 {
 			return out
@@ -123,14 +132,15 @@ func (e Evidence) noise(values [][]float64) noise {
 const DefaultDraws = 1000
 
 // Probabilities returns for each cell the probability that it is on the Pareto
-// front, from draws in which the medians over trials are redrawn from the pooled
-// deviations and the answers' scores are those of resampled items. In a draw,
-// cells that do not meet Where are out. A cell that lacks a value is NaN, and so
+// front, from draws of what the values may truly be: medians over trials move by
+// the pooled deviations, the answers' scores as on resampled items, and both
+// towards what is regular in the axes. In a draw, cells that do not meet Where are
+// out. A cell that lacks a value is NaN, and so
 // are all where no cell has two trials to judge the noise by.
 func (e Evidence) Probabilities(draws int, seed uint64) []float64 {
 	values := e.Values()
 	out := make([]float64, len(e.Cells))
-	pool := e.noise(values)
+	pool := e.noise()
 	known := make([]bool, len(e.Cells))
 	for i, v := range values {
 		known[i] = pool != nil && costs(e.Objectives, v) != nil && !slices.ContainsFunc(v, math.IsNaN)
@@ -141,18 +151,13 @@ func (e Evidence) Probabilities(draws int, seed uint64) []float64 {
 	if pool == nil {
 		return out
 	}
-	d := e.drawer(values, pool)
+	p := e.posterior(values, known, pool, seed)
+	columns := Columns(e.Objectives, e.Where)
 	points := make([][]float64, len(e.Cells))
-	row := make([]float64, len(d.columns))
 	for n := range draws {
-		rng := rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // statistics, not secrets
-		for i := range points {
-			points[i] = nil
-			if !known[i] {
-				continue
-			}
-			d.draw(row, i, n, rng)
-			if e.holds(d.columns, row) {
+		for j, row := range p.draw(n) {
+			i := p.cells[j]
+			if points[i] = nil; e.holds(columns, row) {
 				points[i] = costs(e.Objectives, row)
 			}
 		}
@@ -189,61 +194,4 @@ func (e Evidence) holds(columns []Metric, row []float64) bool {
 	return e.Where.Holds(func(name string) float64 {
 		return row[slices.IndexFunc(columns, func(m Metric) bool { return m.Name == name })]
 	})
-}
-
-// drawer redraws rows of values.
-type drawer struct {
-	Evidence
-	columns []Metric
-	answers []*Answers // by column; nil = a trial tells it
-	values  [][]float64
-	pool    noise
-	picks   []int
-	devs    []float64
-}
-
-func (e Evidence) drawer(values [][]float64, pool noise) *drawer {
-	d := &drawer{Evidence: e, columns: Columns(e.Objectives, e.Where), values: values, pool: pool}
-	for _, m := range d.columns {
-		var of *Answers
-		if a, ok := e.Answers[m.Name]; ok {
-			of = &a
-		}
-		d.answers = append(d.answers, of)
-	}
-	return d
-}
-
-// draw fills row with values that cell i might truly have. A trial's deviations
-// in several metrics stay together.
-func (d *drawer) draw(row []float64, i, n int, rng *rand.Rand) {
-	c := d.Cells[i]
-	d.picks = d.picks[:0]
-	for range c.Trials {
-		d.picks = append(d.picks, rng.IntN(len(d.pool)))
-	}
-	for k := range row {
-		if a := d.answers[k]; a != nil {
-			row[k] = score(a.Value, c.Subject)
-			if len(a.Draws) > 0 {
-				row[k] = score(a.Draws[n%len(a.Draws)], c.Subject)
-			}
-			continue
-		}
-		d.devs = d.devs[:0]
-		for _, p := range d.picks {
-			d.devs = append(d.devs, d.pool[p][k])
-		}
-		slices.Sort(d.devs)
-		row[k] = d.values[i][k] * math.Exp(-middle(d.devs))
-	}
-}
-
-// middle is the median of sorted values, 0 of none.
-func middle(s []float64) float64 {
-	n := len(s)
-	if n == 0 {
-		return 0
-	}
-	return (s[(n-1)/2] + s[n/2]) / 2
 }

@@ -23,7 +23,7 @@ type Measured interface {
 const (
 	// DefaultDrop is the probability of being on the front below which a cell gets
 	// no further trials.
-	DefaultDrop = 0.05
+	DefaultDrop = 0.10
 	// Pilots are measured pilotRepeats times at once, so that the first decision
 	// knows the trials' noise.
 	Pilots       = 24
@@ -43,8 +43,9 @@ const (
 // cells whatever the noise, so here the rank is the chance of being in the first.
 type Halving struct {
 	Objectives []Metric
-	Where      *Where // nil = none
-	Subjects   []int  // each cell's, as in Known
+	Where      *Where  // nil = none
+	Subjects   []int   // each cell's, as in Known
+	Levels     [][]int // each cell's, as in Known; nil = not known
 	Answers    map[string]Answers
 	Repeats    int // trials of a cell at most, the last ones of the front aside
 	Fresh      int // further trials of each cell of the front at the end
@@ -178,6 +179,9 @@ func (h *Halving) evidence(m Measured) Evidence {
 	e := Evidence{Objectives: h.Objectives, Where: h.Where, Answers: h.Answers, Cells: make([]Known, len(h.Subjects))}
 	for c := range e.Cells {
 		e.Cells[c] = Known{Subject: h.Subjects[c]}
+		if h.Levels != nil {
+			e.Cells[c].Levels = h.Levels[c]
+		}
 		for r := range h.reach[c] {
 			if row := m.Trial(Slot{c, r}); row != nil {
 				e.Cells[c].Trials = append(e.Cells[c].Trials, row)

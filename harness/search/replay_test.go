@@ -124,7 +124,7 @@ func (w *world) halving(seed uint64) *search.Halving {
 	seen := sweep.Half(w.truth, seed, 0)
 	return &search.Halving{
 		Objectives: w.columns, Subjects: w.subjects, Answers: sweep.Score(w.results(), nil, w.columns, seen, seed),
-		Repeats: repeats / 2, Fresh: repeats, Seed: seed,
+		Repeats: repeats / 2, Fresh: repeats, Seed: seed, Levels: sweep.Levels(w.axes),
 	}
 }
 
@@ -149,7 +149,7 @@ func (w *world) spread() float64 {
 	return stat.Median(xs)
 }
 
-var calibration = flag.Bool("calibration", false, "compare probabilities with what came true, and draw the picture of it")
+var calibration = flag.Bool("calibration", false, "compare probabilities with what came true in 60 sweeps, not 6, and draw the picture of it")
 
 var seeds = flag.Int("seeds", 2, "searches of each kind in the recorded sweep")
 
@@ -201,28 +201,29 @@ type bin struct {
 // A probability that is none misleads whoever picks by it: of the cells that are
 // said to be on the front with 70 %, 70 % must be.
 func TestProbabilitiesAreCalibrated(t *testing.T) {
-	if !*calibration {
-		t.Skip("no -calibration: minutes of computing")
+	if testing.Short() {
+		t.Skip("tens of seconds of simulation")
+	}
+	sweeps, most := uint64(6), 0.15
+	if *calibration {
+		sweeps, most = 60, 0.10
 	}
 	w := newWorld(t, "latency_ms_p50", "f1_macro", "model_bytes")
-	on := search.Front(w.columns, w.figures)
 	series := []plot.Series{{X: []float64{0, 1}, Y: []float64{0, 1}, Aside: true}}
 	for _, trials := range []int{1, 3} {
 		bins := make([]bin, 10)
 		var brier, base float64
 		cells, below, missed := 0, 0, 0
-		for seed := range uint64(*seeds) {
-			rng := rand.New(rand.NewPCG(seed, 99))
-			items := make([]int, len(w.truth)/2)
-			for i := range items {
-				items[i] = rng.IntN(len(w.truth))
-			}
-			s := &sitting{world: w, seed: seed + 1000, planted: true, made: map[search.Slot][]float64{}}
-			e := search.Evidence{Objectives: w.columns, Answers: sweep.Score(w.results(), nil, w.columns, items, seed)}
-			for c := range w.axes {
-				k := search.Known{Subject: w.subjects[c]}
+		for seed := range sweeps {
+			v, items := w.other(seed)
+			on := search.Front(v.columns, v.figures)
+			levels := sweep.Levels(v.axes)
+			s := &sitting{world: v, seed: seed + 1000, planted: true, made: map[search.Slot][]float64{}}
+			e := search.Evidence{Objectives: v.columns, Answers: sweep.Score(v.results(), nil, v.columns, items, seed)}
+			for c := range v.axes {
+				k := search.Known{Subject: v.subjects[c], Levels: levels[c]}
 				n := trials
-				if c%40 == 0 {
+				if c%(len(v.axes)/search.Pilots+1) == 0 {
 					n = max(n, 3) // the pilots, which tell the noise
 				}
 				for r := range n {
@@ -273,9 +274,12 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 		}
 		t.Logf("  mean distance %.3f", worst)
 		series = append(series, pictured)
-		if worst > 0.15 {
+		if worst > most {
 			t.Errorf("after %d trials a cell the probabilities are %.3f off on average", trials, worst)
 		}
+	}
+	if !*calibration {
+		return
 	}
 	draw(t, "search-reliability.svg", plot.Dimension{Title: "probability of being on the front, said"}, plot.Dimension{Title: "share that was on it"}, series)
 }
@@ -286,4 +290,50 @@ func wilson(k, n int) (lo, hi float64) {
 	p, m := float64(k)/float64(n), float64(n)
 	mid, half := p+z*z/(2*m), z*math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
 	return (mid - half) / (1 + z*z/m), (mid + half) / (1 + z*z/m)
+}
+
+// other is another sweep of the same kind: some of the recorded levels of each
+// axis, and a population of test items drawn from the recorded ones, from which
+// the items of its search are drawn.
+func (w *world) other(seed uint64) (*world, []int) {
+	rng := rand.New(rand.NewPCG(seed, 99))
+	levels := sweep.Levels(w.axes)
+	kept := make([][]int, len(levels[0])) // by axis
+	for axis := range kept {
+		n := 1
+		for _, l := range levels {
+			n = max(n, l[axis]+1)
+		}
+		kept[axis] = rng.Perm(n)[:min(n, 2+rng.IntN(n))]
+	}
+	population := make([]int, len(w.truth))
+	for i := range population {
+		population[i] = rng.IntN(len(population))
+	}
+	items := make([]int, len(w.truth)/2)
+	for i := range items {
+		items[i] = population[rng.IntN(len(population))]
+	}
+	scores := sweep.Score(w.results(), nil, w.columns, population, 1)
+	v := *w
+	v.axes, v.subjects, v.trial, v.centre, v.figures = nil, nil, nil, nil, nil
+	for c, axes := range w.axes {
+		out := false
+		for axis, l := range levels[c] {
+			out = out || !slices.Contains(kept[axis], l)
+		}
+		if out {
+			continue
+		}
+		v.axes, v.subjects = append(v.axes, axes), append(v.subjects, w.subjects[c])
+		v.trial, v.centre = append(v.trial, w.trial[c]), append(v.centre, w.centre[c])
+		figures := slices.Clone(w.figures[c])
+		for k, m := range w.columns {
+			if a, ok := scores[m.Name]; ok {
+				figures[k] = a.Value[w.subjects[c]]
+			}
+		}
+		v.figures = append(v.figures, figures)
+	}
+	return &v, items
 }

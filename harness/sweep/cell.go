@@ -129,3 +129,29 @@ func (p Plan) recipes() []compress.Recipe {
 	})
 	return out
 }
+
+// Levels numbers the values of each axis, by cell and axis, in ascending order
+// from 0.
+func Levels(cells []Axes) [][]int {
+	out := make([][]int, len(cells))
+	for _, value := range []func(Axes) float64{
+		func(a Axes) float64 { return float64(a.Bits) },
+		func(a Axes) float64 { return a.RankRatio },
+		func(a Axes) float64 { return a.PruneRatio },
+		func(a Axes) float64 { return a.Threshold },
+		func(a Axes) float64 { return float64(a.Batch) },
+		func(a Axes) float64 { return float64(a.Threads) },
+	} {
+		var values []float64
+		for _, a := range cells {
+			values = append(values, value(a))
+		}
+		slices.Sort(values)
+		values = slices.Compact(values)
+		for i, a := range cells {
+			level, _ := slices.BinarySearch(values, value(a))
+			out[i] = append(out[i], level)
+		}
+	}
+	return out
+}

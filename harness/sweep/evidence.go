@@ -23,7 +23,8 @@ import (
 //
 //   - 1: the p90 and p99 of any number of latencies are told
 //   - 2: not of fewer than stat.MinCount; outliers are marked
-const Rules = 2
+//   - 3: probabilities of the front are of values drawn towards what is regular
+const Rules = 3
 
 // Summary is what a report says of a run beside its rows. A number that is not
 // finite is null.

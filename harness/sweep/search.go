@@ -125,13 +125,16 @@ func (h *halving) begin(s *sitting) error {
 		Objectives: objectives, Where: where, Answers: scores.of, Repeats: p.picks(), Fresh: p.Repeats, Seed: p.Seed ^ h.schedule.stream,
 	}
 	h.at = map[string]int{}
+	var axes []Axes
 	for _, c := range s.cells {
 		if c.target == h.schedule.target {
 			h.at[c.id()] = len(h.cells)
 			h.cells = append(h.cells, c)
 			one.Subjects = append(one.Subjects, scores.subject(c.artefact.Key, c.axes.Threshold))
+			axes = append(axes, c.axes)
 		}
 	}
+	one.Levels = Levels(axes)
 	h.Halving = one
 	return nil
 }

@@ -110,12 +110,17 @@ func (r *Record) evidence(target string, objectives []search.Metric, where *sear
 	again := r.again()
 	at := map[string]int{}
 	var ids []string
+	var axes []Axes
 	for _, c := range r.Cells {
 		if c.Target == target {
 			at[c.ID] = len(ids)
 			ids = append(ids, c.ID)
 			e.Cells = append(e.Cells, search.Known{Subject: scores.subject(c.Artefact, c.Axes.Threshold)})
+			axes = append(axes, c.Axes)
 		}
+	}
+	for i, levels := range Levels(axes) {
+		e.Cells[i].Levels = levels
 	}
 	for _, t := range r.Trials {
 		i, ok := at[t.Cell]
