@@ -54,7 +54,7 @@ func TestPlantedRegression(t *testing.T) {
 	for i, rev := range []string{base, hashes[15]} {
 		must(t, repo, "git", "checkout", "-q", rev)
 		exe := filepath.Join(dir, fmt.Sprintf("harness-%d", i))
-		must(t, repo, "go", "build", "-o", exe, "./harness")
+		must(t, repo, "go", "build", "-buildvcs=true", "-o", exe, "./harness") // a run names its commit
 		must(t, dir, exe, append([]string{"sweep"}, flags...)...)
 		if i == 0 {
 			must(t, dir, exe, "store", "tag", "last", "main", "--store", filepath.Join(dir, "nights.db"))
