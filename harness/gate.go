@@ -24,7 +24,8 @@ type gateFlags struct {
 	metrics              []string
 	strict               bool
 	live                 bool
-	most                 int // series
+	most                 int  // series
+	open                 bool // also where nothing suggests a regression, and nothing rules it out
 	from                 string
 	to                   string
 	junit                string
@@ -49,7 +50,8 @@ reading memory, whichever the cell hangs on, measured after every trial.
 
 --live measures the suspects against the baseline's build, interleaved on their own
 target, before it calls them, and profiles both: the series decides, and the kernel is
-named. The commits are those of the runs, or --from and --to.
+named. Then come cells in which nothing rules a regression out, up to --max-series. The
+commits are those of the runs, or --from and --to.
 
 The baseline is run:ID, a tag, or main~7d: all runs of the last seven days with tags that
 begin with main/.
@@ -111,6 +113,7 @@ func (a *app) gate(c *cobra.Command, f *gateFlags) error {
 		return err
 	}
 	if f.live {
+		f.open = true
 		if err := a.confirm(ctx, f, run, r); err != nil {
 			return err
 		}
@@ -192,7 +195,7 @@ func judge(ctx context.Context, s *store.Store, run *sweep.Record, b gate.Baseli
 
 // confirm measures suspects in interleaved series and profiles what is confirmed.
 func (a *app) confirm(ctx context.Context, f *gateFlags, run *sweep.Record, r *gate.Result) error {
-	groups := r.Suspects(f.policy, f.most)
+	groups := r.Suspects(f.policy, f.most, f.open)
 	if len(groups) == 0 {
 		return nil
 	}

@@ -80,14 +80,22 @@ func (f *Finding) Suspect(p Policy) bool {
 	if f.Live != nil {
 		return false
 	}
-	worse := func(i stat.Interval) bool {
-		v := i.Value
-		if !f.Less {
-			v = -v
-		}
-		return v > p.MarginPct
-	}
+	worse := func(i stat.Interval) bool { return f.loss(i.Value) > p.MarginPct }
 	return f.Verdict == stat.Regressed || f.Watched || f.Verdict == stat.CannotTell && (worse(f.Raw) || worse(f.Effect))
+}
+
+// open says that nothing rules out a regression that matters.
+func (f *Finding) open(p Policy) bool {
+	worst := max(f.loss(f.Effect.Lo), f.loss(f.Effect.Hi))
+	return f.Live == nil && f.Verdict == stat.CannotTell && !(worst <= p.MarginPct)
+}
+
+// loss is a change in per cent, positive where it is for the worse.
+func (f *Finding) loss(pct float64) float64 {
+	if f.Less {
+		return pct
+	}
+	return -pct
 }
 
 // Compare sets a run beside baseline runs, metric by metric in the cells that both

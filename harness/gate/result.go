@@ -105,13 +105,15 @@ func (f *Finding) Why() string {
 }
 
 // Suspects groups the findings that are worth a live series by their cell, the worst
-// cells first, at most so many. What a live series cannot measure is left out.
-func (r *Result) Suspects(p Policy, most int) [][]*Finding {
+// cells first, at most so many. What a live series cannot measure is left out. With
+// open, findings that leave room for a regression come after those that suggest one:
+// a few trials of another day often miss what an interleaved series sees.
+func (r *Result) Suspects(p Policy, most int, open bool) [][]*Finding {
 	groups := map[string][]*Finding{}
 	var cells []string
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if _, err := FindMetrics([]string{f.Metric}); err != nil || !f.Suspect(p) {
+		if _, err := FindMetrics([]string{f.Metric}); err != nil || !f.Suspect(p) && !(open && f.open(p)) {
 			continue
 		}
 		if groups[f.Cell] == nil {
@@ -123,8 +125,10 @@ func (r *Result) Suspects(p Policy, most int) [][]*Finding {
 		for _, f := range groups[cell] {
 			switch {
 			case f.Verdict == stat.Regressed:
-				rank = 2
+				rank = 3
 			case f.Watched:
+				rank = max(rank, 2)
+			case f.Suspect(p):
 				rank = max(rank, 1)
 			}
 			size = max(size, f.size())

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,31 @@ func TestWatchedIsSuspect(t *testing.T) {
 	f := Finding{Verdict: stat.Same, Watched: true, Less: true}
 	if !f.Suspect(DefaultPolicy()) {
 		t.Error("what the nights suspect is not measured")
+	}
+}
+
+// Who asks for a series gets one where a few trials of another day rule nothing out, after
+// all that suggests a regression; a night's own stay with what is suspect.
+func TestWhatIsOpenComesLast(t *testing.T) {
+	wide := stat.Interval{Value: -1.5, Lo: -6, Hi: 2.5}
+	told := stat.Interval{Value: -1.5, Lo: -2, Hi: 0.5}
+	r := Result{Findings: []Finding{
+		{Cell: "told", Metric: "latency_ms_p50", Less: true, Verdict: stat.CannotTell, Raw: told, Effect: told},
+		{Cell: "open", Metric: "latency_ms_p50", Less: true, Verdict: stat.CannotTell, Raw: wide, Effect: wide},
+		{Cell: "slower", Metric: "latency_ms_p50", Less: true, Verdict: stat.CannotTell, Raw: stat.Interval{Value: 1.2, Lo: -1, Hi: 3}},
+		{Cell: "fewer", Metric: "throughput_per_s", Verdict: stat.CannotTell, Raw: stat.Interval{Value: 1, Lo: -2, Hi: 3}, Effect: stat.Interval{Value: 1, Lo: -2, Hi: 3}},
+	}}
+	cells := func(open bool) (out []string) {
+		for _, group := range r.Suspects(DefaultPolicy(), 4, open) {
+			out = append(out, group[0].Cell)
+		}
+		return out
+	}
+	if got := cells(true); !slices.Equal(got, []string{"slower", "open", "fewer"}) {
+		t.Errorf("asked for, series of %v", got)
+	}
+	if got := cells(false); !slices.Equal(got, []string{"slower"}) {
+		t.Errorf("of a night, series of %v", got)
 	}
 }
 
