@@ -13,12 +13,11 @@ import (
 // posterior draws what the cells' values may truly be, given their figures.
 //
 // Adding noise to figures that have noise already would spread the cells twice
-// over: in such draws the luckiest of a thousand push true members off the front,
-// and low probabilities come true two to four times as often as said. So figures
-// are drawn towards what is regular in the axes, the more the noisier they are
-// (empirical Bayes: the spread of the truth around the structure is what is left
-// of the figures' own after that of the noise; Efron and Morris 1975). What the
-// structure itself does not know of the noise stays in the draws.
+// over: in such draws the luckiest of a thousand push true members off the front.
+// So figures are drawn towards what is regular in the axes, the more the noisier
+// they are: empirical Bayes, by kind of effect, where the size of the true ones is
+// what is left of the figures' own after that of the noise (Efron and Morris
+// 1975). docs/search.md says what that reaches.
 type posterior struct {
 	Evidence
 	pool    noise
@@ -131,8 +130,9 @@ func (p *posterior) regular() {
 		}
 	}
 	for k, c := range p.columns {
-		if !slices.ContainsFunc(squares[k], func(x float64) bool { return x > 0 }) {
-			c.basis = structure{} // a figure without noise stays as it is
+		noisy := slices.ContainsFunc(squares[k], func(x float64) bool { return x > 0 })
+		if !noisy || c.answers == nil && slices.Min(c.value) <= 0 { // which has no logarithm
+			c.basis = structure{}
 		}
 		if c.known() {
 			c.shrink(squares[k])

@@ -141,3 +141,28 @@ func TestTheSameAnswersStayEqual(t *testing.T) {
 		}
 	}
 }
+
+// One cell whose energy is 0, less than its sensor can tell, must not take all others off
+// the front.
+func TestAValueWithoutALogarithm(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	e := Evidence{Objectives: []Metric{{Name: "latency_ms_p50"}, {Name: "energy_j"}}}
+	for i, l := range grid(6, 6, 3) {
+		k := Known{Subject: -1, Levels: l}
+		energy := 1 + rng.Float64()
+		if i == 50 {
+			energy = 0
+		}
+		for range 2 {
+			k.Trials = append(k.Trials, []float64{1 + float64(l[0]) + 0.1*rng.Float64(), energy})
+		}
+		e.Cells = append(e.Cells, k)
+	}
+	sum := 0.0
+	for _, p := range e.Probabilities(50, 1) {
+		sum += p
+	}
+	if !(sum >= 1) {
+		t.Errorf("%g cells are on the front", sum)
+	}
+}
