@@ -34,8 +34,10 @@ var phases = []string{deploying, warming, working, collecting}
 type faultRow struct {
 	faults string // as --fault takes them
 	kind   string // of the board: one on which the fault shows
-	energy bool
-	window time.Duration
+	// threads are those of the trials, 0 = one: some faults show under full load.
+	threads int
+	energy  bool
+	window  time.Duration
 	// hit are the verdicts that the first attempt may get, by phase and divided
 	// by "|". Where it may be valid it may also be unsettled or contended, as the
 	// emulator's host may have it.
@@ -50,6 +52,7 @@ var faultMatrix = []faultRow{
 	{faults: "throttle+8s", kind: "rb3gen2", window: 4 * time.Second, hit: [4]string{"valid|throttled", "throttled", "throttled", "valid"}},
 	{faults: "linkdown+8s", kind: "phone", hit: [4]string{"faulted", "faulted", "faulted", "faulted"}},
 	{faults: "undervolt", kind: "pi4", hit: [4]string{"valid|undervolted", "valid|undervolted", "undervolted", "valid"}},
+	{faults: "cable+8s", kind: "pi4", threads: 4, hit: [4]string{"valid|undervolted", "valid|undervolted", "undervolted", "valid"}},
 	{faults: "gap+4s", kind: "orin-nano", energy: true, window: 6 * time.Second, hit: [4]string{"valid|sensor", "valid|sensor", "sensor", "sensor"}},
 	{faults: "reboot", kind: "rb3gen2", hit: [4]string{"faulted", "faulted", "faulted", "faulted"}},
 	{faults: "enospc+6s", kind: "pi5", hit: [4]string{"faulted", "valid", "valid", "valid"}},
@@ -124,7 +127,7 @@ func (m *matrix) sweep(t *testing.T, row faultRow) {
 	p := sweep.Reference()
 	p.Model, p.CalibSamples = m.model, 1
 	p.Data = sweep.Data{Spec: "csv:" + m.train, TestFile: m.test, TextColumn: "text", LabelColumn: "label"}
-	p.Threads, p.Targets = []int{1}, nil
+	p.Threads, p.Targets = []int{max(1, row.threads)}, nil
 	p.Repeats, p.Retries, p.Energy = matrixRepeats, matrixRetries, row.energy
 	p.Window, p.IdleWindow, p.Batch = max(row.window, 1500*time.Millisecond), 400*time.Millisecond, []int{4}
 	if row.energy {

@@ -25,7 +25,7 @@ type Effort struct {
 
 // DefaultEffort knows the time of a function that takes most of it to about 1 %: at
 // 100 samples a second and thread, 2 threads give 2,000 an arm and round.
-func DefaultEffort() Effort { return Effort{Window: 5 * time.Second, Rounds: 8} }
+func DefaultEffort() Effort { return Effort{Window: 5 * time.Second, Rounds: 16} }
 
 // surely is how many standard errors a function's change must be to be named.
 const surely = 4
