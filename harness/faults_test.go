@@ -34,10 +34,8 @@ var phases = []string{deploying, warming, working, collecting}
 type faultRow struct {
 	faults string // as --fault takes them
 	kind   string // of the board: one on which the fault shows
-	// threads are those of the trials, 0 = one: some faults show under full load.
-	threads int
-	energy  bool
-	window  time.Duration
+	energy bool
+	window time.Duration
 	// hit are the verdicts that the first attempt may get, by phase and divided
 	// by "|". Where it may be valid it may also be unsettled or contended, as the
 	// emulator's host may have it.
@@ -47,12 +45,13 @@ type faultRow struct {
 	refused bool
 }
 
+// The fault cable is not among them: it shows under the load of four cores, which an
+// emulated board of two cores of its host does not reach; the model's own tests have it.
 var faultMatrix = []faultRow{
 	// After the window a throttled clock touches no figure, and before it the board cools.
 	{faults: "throttle+8s", kind: "rb3gen2", window: 4 * time.Second, hit: [4]string{"valid|throttled", "throttled", "throttled", "valid"}},
 	{faults: "linkdown+8s", kind: "phone", hit: [4]string{"faulted", "faulted", "faulted", "faulted"}},
 	{faults: "undervolt", kind: "pi4", hit: [4]string{"valid|undervolted", "valid|undervolted", "undervolted", "valid"}},
-	{faults: "cable+8s", kind: "pi4", threads: 4, hit: [4]string{"valid|undervolted", "valid|undervolted", "undervolted", "valid"}},
 	{faults: "gap+4s", kind: "orin-nano", energy: true, window: 6 * time.Second, hit: [4]string{"valid|sensor", "valid|sensor", "sensor", "sensor"}},
 	{faults: "reboot", kind: "rb3gen2", hit: [4]string{"faulted", "faulted", "faulted", "faulted"}},
 	{faults: "enospc+6s", kind: "pi5", hit: [4]string{"faulted", "valid", "valid", "valid"}},
@@ -127,7 +126,7 @@ func (m *matrix) sweep(t *testing.T, row faultRow) {
 	p := sweep.Reference()
 	p.Model, p.CalibSamples = m.model, 1
 	p.Data = sweep.Data{Spec: "csv:" + m.train, TestFile: m.test, TextColumn: "text", LabelColumn: "label"}
-	p.Threads, p.Targets = []int{max(1, row.threads)}, nil
+	p.Threads, p.Targets = []int{1}, nil
 	p.Repeats, p.Retries, p.Energy = matrixRepeats, matrixRetries, row.energy
 	p.Window, p.IdleWindow, p.Batch = max(row.window, 1500*time.Millisecond), 400*time.Millisecond, []int{4}
 	if row.energy {
