@@ -261,3 +261,26 @@ func TestDays(t *testing.T) {
 		}
 	}
 }
+
+// A search publishes more rows than a plain sweep: who replays its bundle must find
+// those the same, too.
+func TestTheBundleOfASearchReplays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a sweep of three real trials")
+	}
+	dir := t.TempDir()
+	db, tar := filepath.Join(dir, "n.db"), filepath.Join(dir, "run.tar")
+	for _, args := range [][]string{
+		{"sweep", "--bits", "8,4,3", "--batch", "1", "--search", "random", "--sample", "2", "--repeats", "2", "--window", "60ms", "--store", db, "--report", ""},
+		{"export", "--store", db, "--format", "bundle", "--out", tar},
+		{"replay", tar, "-o", "json"},
+	} {
+		code, stdout, stderr := typed(t, args...)
+		if code != exitDone {
+			t.Fatalf("harness %s: status %d\n%s%s", strings.Join(args, " "), code, stdout, stderr)
+		}
+		if args[0] == "replay" && !strings.Contains(stdout, `"differences": []`) {
+			t.Errorf("figures differ: %s", stdout)
+		}
+	}
+}
