@@ -23,13 +23,19 @@ import (
 // plantRun stores a finished run of two cells, the second slower by a share.
 func plantRun(t *testing.T, location string, at time.Time, repeats int, slower float64) string {
 	t.Helper()
+	return plantPlan(t, location, `{"targets":["local"],"scenario":"single-stream"}`, at, repeats, slower)
+}
+
+// plantPlan is plantRun of a plan.
+func plantPlan(t *testing.T, location, plan string, at time.Time, repeats int, slower float64) string {
+	t.Helper()
 	ctx := context.Background()
 	s, err := store.Open(ctx, location)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	lease, err := s.Create(ctx, store.Run{Plan: json.RawMessage(`{"targets":["local"],"scenario":"single-stream"}`), Model: "m", Dataset: "d", Commit: "abc", Started: at})
+	lease, err := s.Create(ctx, store.Run{Plan: json.RawMessage(plan), Model: "m", Dataset: "d", Commit: "abc", Started: at})
 	if err != nil {
 		t.Fatal(err)
 	}

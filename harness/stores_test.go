@@ -265,22 +265,15 @@ func TestDays(t *testing.T) {
 // A search publishes more rows than a plain sweep: who replays its bundle must find
 // those the same, too.
 func TestTheBundleOfASearchReplays(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a sweep of three real trials")
-	}
 	dir := t.TempDir()
 	db, tar := filepath.Join(dir, "n.db"), filepath.Join(dir, "run.tar")
-	for _, args := range [][]string{
-		{"sweep", "--bits", "8,4,3", "--batch", "1", "--search", "random", "--sample", "2", "--repeats", "2", "--window", "60ms", "--store", db, "--report", ""},
-		{"export", "--store", db, "--format", "bundle", "--out", tar},
-		{"replay", tar, "-o", "json"},
-	} {
-		code, stdout, stderr := typed(t, args...)
-		if code != exitDone {
-			t.Fatalf("harness %s: status %d\n%s%s", strings.Join(args, " "), code, stdout, stderr)
-		}
-		if args[0] == "replay" && !strings.Contains(stdout, `"differences": []`) {
-			t.Errorf("figures differ: %s", stdout)
-		}
+	const plan = `{"targets":["local"],"scenario":"single-stream","search":"random","sample":2,"objectives":["latency_ms_p50","throughput_per_s"]}`
+	plantPlan(t, db, plan, time.Date(2026, 11, 20, 2, 0, 0, 0, time.UTC), 4, 0)
+	if code, _, stderr := typed(t, "export", "--store", db, "--format", "bundle", "--out", tar); code != exitDone {
+		t.Fatal(stderr)
+	}
+	code, stdout, stderr := typed(t, "replay", tar, "-o", "json")
+	if code != exitDone || !strings.Contains(stdout, `"differences": []`) {
+		t.Errorf("status %d: %s%s", code, stdout, stderr)
 	}
 }
