@@ -108,12 +108,13 @@ func (e Evidence) noise() noise {
 				rows[r] = make([]float64, len(c.Trials[0]))
 			}
 			for k := range rows[0] {
-				mean := 0.0 // as a difference, so that equal values deviate by nothing at all
-				for _, t := range c.Trials {
-					mean += math.Log(t[k]/c.Trials[0][k]) / float64(n)
-				}
+				logs := make([]float64, n) // against the first, so that equal values deviate by nothing at all
 				for r, t := range c.Trials {
-					if d := math.Log(t[k]/c.Trials[0][k]) - mean; !math.IsNaN(d) && !math.IsInf(d, 0) {
+					logs[r] = math.Log(t[k] / c.Trials[0][k])
+				}
+				mean := stat.Mean(logs)
+				for r, x := range logs {
+					if d := x - mean; !math.IsNaN(d) && !math.IsInf(d, 0) {
 						rows[r][k] = grow * d
 					}
 				}

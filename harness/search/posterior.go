@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/seed-c6f48606/harness/reports/stat"
 )
 
@@ -148,9 +150,7 @@ func (c *column) known() bool { return len(c.basis.basis) > 0 }
 func (c *column) split(y []float64) []float64 {
 	parts := c.basis.parts(y)
 	out := append(parts, y...)
-	for u, f := range c.basis.sum(parts) {
-		out[len(parts)+u] -= f
-	}
+	floats.Sub(out[len(parts):], c.basis.sum(parts))
 	return out
 }
 
@@ -158,9 +158,7 @@ func (c *column) split(y []float64) []float64 {
 func (c *column) join(parts []float64) []float64 {
 	n := len(c.basis.basis)
 	out := c.basis.sum(parts[:n])
-	for u, x := range parts[n:] {
-		out[u] += x
-	}
+	floats.Add(out, parts[n:])
 	return out
 }
 
@@ -266,13 +264,9 @@ func (p *posterior) draw(n int) [][]float64 {
 		c := p.columns[k]
 		if c.known() {
 			parts := c.split(e)
-			for i, keep := range c.keep {
-				parts[i] *= keep
-			}
+			floats.Mul(parts, c.keep)
 			e = c.join(parts)
-			for u, move := range c.pull {
-				e[u] += move
-			}
+			floats.Add(e, c.pull)
 		}
 		for j, u := range c.unit {
 			if rows[j][k] = c.value[u] + e[u]; c.answers == nil {

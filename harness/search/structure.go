@@ -3,6 +3,8 @@ package search
 import (
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // structure spans what is regular in a metric of cells: a constant, an effect of
@@ -35,7 +37,7 @@ func newStructure(levels [][]int) structure {
 			var pairs [][]float64
 			for _, x := range axes[a] {
 				for _, y := range axes[b] {
-					pairs = append(pairs, product(x, y))
+					pairs = append(pairs, floats.MulTo(make([]float64, n), x, y))
 				}
 			}
 			groups = append(groups, pairs)
@@ -63,36 +65,21 @@ func indicators(levels [][]int, axis int) [][]float64 {
 	return out
 }
 
-func product(a, b []float64) []float64 {
-	out := make([]float64, len(a))
-	for i, x := range a {
-		out[i] = x * b[i]
-	}
-	return out
-}
-
 // and spans an effect's columns, by Gram and Schmidt, twice over for the rounding;
 // what is spanned already adds nothing.
 func (s structure) and(columns [][]float64) structure {
 	out := structure{slices.Clip(s.basis), s.ends}
 	for _, c := range columns {
-		whole := dot(c, c)
-		v := c
+		whole := floats.Dot(c, c)
+		v := slices.Clone(c)
 		for range 2 {
-			fit := out.sum(out.parts(v))
-			rest := make([]float64, len(v))
-			copy(rest, v)
-			for i, x := range fit {
-				rest[i] -= x
+			for _, q := range out.basis {
+				floats.AddScaled(v, -floats.Dot(q, v), q)
 			}
-			v = rest
 		}
 		const spanned = 1e-9 // of a column's square, which rounding may leave
-		if left := dot(v, v); left > spanned*whole {
-			f := 1 / math.Sqrt(left)
-			for i := range v {
-				v[i] *= f
-			}
+		if left := floats.Dot(v, v); left > spanned*whole {
+			floats.Scale(1/math.Sqrt(left), v)
 			out.basis = append(out.basis, v)
 		}
 	}
@@ -104,7 +91,7 @@ func (s structure) and(columns [][]float64) structure {
 func (s structure) parts(y []float64) []float64 {
 	out := make([]float64, len(s.basis))
 	for v, q := range s.basis {
-		out[v] = dot(q, y)
+		out[v] = floats.Dot(q, y)
 	}
 	return out
 }
@@ -116,17 +103,7 @@ func (s structure) sum(parts []float64) []float64 {
 	}
 	out := make([]float64, len(s.basis[0]))
 	for v, q := range s.basis {
-		for i, x := range q {
-			out[i] += parts[v] * x
-		}
+		floats.AddScaled(out, parts[v], q)
 	}
 	return out
-}
-
-func dot(a, b []float64) float64 {
-	sum := 0.0
-	for i, x := range a {
-		sum += x * b[i]
-	}
-	return sum
 }

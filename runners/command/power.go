@@ -46,15 +46,9 @@ func attached(c *cobra.Command, run func(context.Context, *cobra.Command) error)
 	})
 }
 
-func newPowerWatch() *cobra.Command {
+// metered is attached with the sensor that its flags tell of.
+func metered(c *cobra.Command, run func(context.Context, *cobra.Command, power.Meter) error) {
 	var sensors Sensors
-	var period, span time.Duration
-	c := &cobra.Command{
-		Use: "watch", Short: "Write what the rails carry, a line a reading", Args: cobra.NoArgs,
-		Example: "  runner power watch --period 1s",
-	}
-	c.Flags().DurationVar(&period, "period", 200*time.Millisecond, "time between readings")
-	c.Flags().DurationVar(&span, "span", 10*time.Second, "time that mean, least and greatest are of")
 	addSensors(c, &sensors)
 	attached(c, func(ctx context.Context, c *cobra.Command) error {
 		m, err := sensors.Open("/")
@@ -62,12 +56,25 @@ func newPowerWatch() *cobra.Command {
 			return wire.Wrap(wire.Target, err)
 		}
 		defer m.Close() //nolint:errcheck // nothing is lost
+		return run(ctx, c, m)
+	})
+}
+
+func newPowerWatch() *cobra.Command {
+	var period, span time.Duration
+	c := &cobra.Command{
+		Use: "watch", Short: "Write what the rails carry, a line a reading", Args: cobra.NoArgs,
+		Example: "  runner power watch --period 1s",
+	}
+	c.Flags().DurationVar(&period, "period", 200*time.Millisecond, "time between readings")
+	c.Flags().DurationVar(&span, "span", 10*time.Second, "time that mean, least and greatest are of")
+	metered(c, func(ctx context.Context, c *cobra.Command, m power.Meter) error {
 		enc := json.NewEncoder(c.OutOrStdout())
 		d := m.Describe()
 		if err := enc.Encode(PowerLine{Sensor: &d}); err != nil {
 			return err
 		}
-		err = power.Watch(ctx, m, period, span, func(f power.Frame) error {
+		err := power.Watch(ctx, m, period, span, func(f power.Frame) error {
 			return enc.Encode(PowerLine{Frame: frameOf(f)})
 		})
 		if err != nil {

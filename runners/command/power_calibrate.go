@@ -29,20 +29,13 @@ func (f *CalibrateFlags) Add(c *cobra.Command) {
 }
 
 func newPowerCalibrate() *cobra.Command {
-	var sensors Sensors
 	var f CalibrateFlags
 	c := &cobra.Command{
 		Use: "calibrate", Short: "Read the sensor under known loads and write what it shows in JSON", Args: cobra.NoArgs,
 		Example: "  runner power calibrate --dwell 10s",
 	}
 	f.Add(c)
-	addSensors(c, &sensors)
-	attached(c, func(ctx context.Context, c *cobra.Command) error {
-		m, err := sensors.Open("/")
-		if err != nil {
-			return wire.Wrap(wire.Target, err)
-		}
-		defer m.Close() //nolint:errcheck // nothing is lost
+	metered(c, func(ctx context.Context, c *cobra.Command, m power.Meter) error {
 		result, err := Calibrate(ctx, m, f)
 		if err != nil {
 			return err
