@@ -1,11 +1,13 @@
 package virtual
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // A fault that is misread tests something else than the user asked for.
@@ -79,5 +81,20 @@ func TestAProcessIsReadPastItsName(t *testing.T) {
 	want := process{pid: 12, parent: 3, name: "a) b) (c", ticks: 123, start: 4567, pages: 250}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(process{})); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// emptied is a site whose processes have ended when they are to be killed.
+type emptied struct{ site }
+
+func (emptied) fault(context.Context, siteFault) error { return unix.ESRCH }
+
+// A process that ends just before the kernel would have killed it is no failure of the
+// board: the kernel looks for another.
+func TestAVictimThatIsGoneIsNotKilled(t *testing.T) {
+	b := &Board{model: newModel(pi4, 1), site: emptied{}}
+	begun, err := b.begin(t.Context(), Fault{Kind: OutOfMem}, []process{{pid: 93, name: "sha256sum", pages: 5}})
+	if begun || err != nil || b.model.oomKills != 0 || len(b.events) != 0 {
+		t.Errorf("begun %v, %v; %d kills, events %v", begun, err, b.model.oomKills, b.events)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // planned is a fault on its way.
@@ -122,9 +124,13 @@ func (b *Board) begin(ctx context.Context, f Fault, processes []process) (begun 
 		if !ok {
 			return false, nil
 		}
+		err := b.site.fault(ctx, siteFault{kind: kill, pid: victim.pid})
+		if errors.Is(err, unix.ESRCH) {
+			return false, nil // it ended meanwhile; the next look finds another
+		}
 		b.model.oomKills++
 		b.note(fmt.Sprintf("killed process %d (%s) for memory", victim.pid, victim.name))
-		return true, b.site.fault(ctx, siteFault{kind: kill, pid: victim.pid})
+		return true, err
 	}
 	return false, fmt.Errorf("no such fault")
 }

@@ -204,7 +204,11 @@ func (s *isolated) fault(ctx context.Context, f siteFault) error {
 		return s.resize(ctx, s.disk)
 	case kill:
 		first := strconv.Itoa(s.first.pid)
-		return run(ctx, "/", "nsenter", "--pid=/proc/"+first+"/ns/pid", "--mount=/proc/"+first+"/ns/mnt", "--", "kill", "-KILL", strconv.Itoa(f.pid))
+		err := run(ctx, "/", "nsenter", "--pid=/proc/"+first+"/ns/pid", "--mount=/proc/"+first+"/ns/mnt", "--", "kill", "-KILL", strconv.Itoa(f.pid))
+		if all, e := s.processes(); err != nil && e == nil && !slices.ContainsFunc(all, func(p process) bool { return p.pid == f.pid }) {
+			return unix.ESRCH
+		}
+		return err
 	case reload:
 		return unix.Kill(s.first.pid, unix.SIGHUP)
 	}

@@ -9,7 +9,8 @@ type site interface {
 	// halt ends every process of the board at once.
 	halt() error
 	processes() ([]process, error)
-	// fault does to the board what only its site can.
+	// fault does to the board what only its site can. A process to kill that is gone is
+	// unix.ESRCH.
 	fault(ctx context.Context, f siteFault) error
 	// close is halt, and gives back all that the site has of the host.
 	close() error
