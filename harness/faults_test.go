@@ -45,13 +45,12 @@ type faultRow struct {
 	refused bool
 }
 
-// The fault cable is not among them: it shows under the load of four cores, which an
-// emulated board of two cores of its host does not reach; the model's own tests have it.
 var faultMatrix = []faultRow{
 	// After the window a throttled clock touches no figure, and before it the board cools.
 	{faults: "throttle+8s", kind: "rb3gen2", window: 4 * time.Second, hit: [4]string{"valid|throttled", "throttled", "throttled", "valid"}},
 	{faults: "linkdown+8s", kind: "phone", hit: [4]string{"faulted", "faulted", "faulted", "faulted"}},
 	{faults: "undervolt", kind: "pi4", hit: [4]string{"valid|undervolted", "valid|undervolted", "undervolted", "valid"}},
+	{faults: "cable+8s", kind: "pi5", window: 4 * time.Second, hit: [4]string{"valid|undervolted", "valid|undervolted", "undervolted", "valid|undervolted"}},
 	{faults: "gap+4s", kind: "orin-nano", energy: true, window: 6 * time.Second, hit: [4]string{"valid|sensor", "valid|sensor", "sensor", "sensor"}},
 	{faults: "reboot", kind: "rb3gen2", hit: [4]string{"faulted", "faulted", "faulted", "faulted"}},
 	{faults: "enospc+6s", kind: "pi5", hit: [4]string{"faulted", "valid", "valid", "valid"}},
@@ -85,6 +84,11 @@ func TestFaultMatrix(t *testing.T) {
 	shared := &matrix{out: out, cache: sweep.Cache{Root: dir}, turn: make(chan struct{}, 1)}
 	shared.model, shared.train, shared.test = writeQuick(t, dir)
 	shared.finder.Cache = dir
+	for _, kind := range virtual.FaultKinds() {
+		if !slices.ContainsFunc(faultMatrix, func(r faultRow) bool { return strings.HasPrefix(r.faults, kind) }) {
+			t.Errorf("no row has the fault %s", kind)
+		}
+	}
 	t.Run("rows", func(t *testing.T) {
 		for _, row := range faultMatrix {
 			if only := os.Getenv("FAULTS"); only != "" && !slices.Contains(strings.Split(only, ";"), row.faults) {
