@@ -31,48 +31,92 @@ type Duel struct {
 	Request    wire.Measure // its items and threshold are filled in
 }
 
-// trialLimit bounds one trial beyond its window and warm-up.
+// trialLimit bounds the start of a runner, and a trial beyond its window and warm-up.
 const trialLimit = 4 * time.Minute
 
 // reachTries is how often a target is reached anew before a series ends.
 const reachTries = 5
 
-// measure runs one trial in a runner process of its own.
-func (a *Arm) measure(ctx context.Context, d Duel, side int) (wire.MeasureResult, error) {
-	var result wire.MeasureResult
+// running is a duel's model on the way into a runner process of an arm.
+type running struct {
+	arm     *Arm
+	model   string // path there
+	items   string
+	threads int
+	tau     float64
+	process *sweep.Process
+}
+
+// deploy brings what a duel needs to the target.
+func (a *Arm) deploy(ctx context.Context, d Duel, side int) (*running, error) {
 	err := a.ready(ctx)
 	if err != nil {
-		return result, err
+		return nil, err
 	}
-	req, model := d.Request, d.Models[side]
-	req.Threshold = d.Thresholds[side]
-	if req.Items, err = a.put(ctx, d.Items); err != nil {
-		return result, err
+	r := &running{arm: a, threads: d.Threads, tau: d.Thresholds[side]}
+	if r.items, err = a.put(ctx, d.Items); err != nil {
+		return nil, err
 	}
-	if model, err = a.put(ctx, model); err != nil {
-		return result, err
+	r.model, err = a.put(ctx, d.Models[side])
+	return r, err
+}
+
+// turn waits until the target may be measured on.
+func (a *Arm) turn(ctx context.Context) (release func(), err error) {
+	t, ok := a.target.(sweep.Turner)
+	if !ok {
+		return func() {}, nil
 	}
-	if t, ok := a.target.(sweep.Turner); ok {
-		release, err := t.Turn(ctx)
-		if err != nil {
-			return result, fmt.Errorf("waiting for a turn: %w", err)
-		}
-		defer release()
+	if release, err = t.Turn(ctx); err != nil {
+		return nil, fmt.Errorf("waiting for a turn: %w", err)
 	}
+	return release, nil
+}
+
+// start starts a runner process and loads the model. After an error nothing runs.
+func (r *running) start(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, trialLimit)
+	defer cancel()
+	if r.process, err = r.arm.start(ctx); err != nil {
+		return err
+	}
+	if _, err = r.process.Load(ctx, wire.Load{Model: r.model, Threads: r.threads}, nil); err != nil {
+		r.process.Stop()
+		return fmt.Errorf("%s: %w", r.arm.Name, err)
+	}
+	return nil
+}
+
+func (r *running) stop() { r.process.Stop() }
+
+// measure measures what of a request is the same for both arms.
+func (r *running) measure(ctx context.Context, req wire.Measure) (wire.MeasureResult, error) {
+	req.Items, req.Threshold = r.items, r.tau
 	ctx, cancel := context.WithTimeout(ctx, trialLimit+req.WarmupLimit+8*req.Window+2*req.IdleWindow)
 	defer cancel()
-	p, err := a.start(ctx)
+	result, err := r.process.Measure(ctx, req, nil)
+	if err != nil {
+		return result, fmt.Errorf("%s: %w", r.arm.Name, err)
+	}
+	return result, nil
+}
+
+// measure runs one trial in a runner process of its own.
+func (a *Arm) measure(ctx context.Context, d Duel, side int) (result wire.MeasureResult, err error) {
+	r, err := a.deploy(ctx, d, side)
 	if err != nil {
 		return result, err
 	}
-	defer p.Stop()
-	if _, err = p.Load(ctx, wire.Load{Model: model, Threads: d.Threads}, nil); err == nil {
-		result, err = p.Measure(ctx, req, nil)
-	}
+	release, err := a.turn(ctx)
 	if err != nil {
-		return result, fmt.Errorf("%s: %w", a.Name, err)
+		return result, err
 	}
-	return result, nil
+	defer release()
+	if err := r.start(ctx); err != nil {
+		return result, err
+	}
+	defer r.stop()
+	return r.measure(ctx, d.Request)
 }
 
 // start starts the runner and greets it as the build that it is of.

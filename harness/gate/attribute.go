@@ -69,35 +69,28 @@ func Short(name string) string { return strings.TrimPrefix(name, modulePath+"/")
 // until a function stands out in the direction of the change, slower or not.
 func (s *Series) Attribute(ctx context.Context, d Duel, slower bool, effort Effort) (*Cause, error) {
 	d.Request.CPUProfile, d.Request.Window = true, effort.Window
-	// Longer windows meet more of what others do: what is found is a share of the
-	// process's own time, so only a broken trial is refused.
 	var sides [2]profile.Side
 	c := &Cause{Cell: d.Cell}
 	differ := profile.Differ{Module: modulePath, Layers: modulePath + "/runners/engine."}
 	s.Progress.Stage("profiles", effort.Rounds)
 	for round := range effort.Rounds {
-		order := abba
-		if round%2 == 1 {
-			order = baab
-		}
-		for _, letter := range order {
+		d.Request.Seed = s.Seed<<16 + uint64(round)
+		for _, first := range []byte{'A', 'B'} {
 			if s.stopping() {
 				return c, context.Canceled
 			}
-			side := int(letter - 'A')
-			d.Request.Seed = s.Seed<<16 + uint64(round)
-			r, err := s.profiled(ctx, d, side)
+			t, err := s.both(ctx, d, first)
 			if err != nil {
-				return c, err
+				return c, fmt.Errorf("profiling: %w", err)
 			}
-			p, err := pprof.ParseData(r.CPUProfile)
-			if err != nil {
-				return c, fmt.Errorf("%s: reading its profile: %w", s.Arms[side].Name, err)
+			for side := range sides {
+				for _, r := range t.parts[side] {
+					if err := addProfile(&sides[side], r); err != nil {
+						return c, fmt.Errorf("profiling: %s: %w", s.Arms[side].Name, err)
+					}
+				}
 			}
-			onlyWork(p)
-			sides[side].Profiles = append(sides[side].Profiles, p)
-			sides[side].Work += float64(r.Items)
-			c.Trials++
+			c.Trials += 2
 		}
 		var err error
 		if c.Diff, err = differ.Compare(sides[0], sides[1]); err != nil {
@@ -109,6 +102,19 @@ func (s *Series) Attribute(ctx context.Context, d Duel, slower bool, effort Effo
 		s.Progress.Step(1, "")
 	}
 	return c, nil
+}
+
+func addProfile(s *profile.Side, r wire.MeasureResult) error {
+	if len(bytes.TrimSpace(r.CPUProfile)) == 0 {
+		return errors.New("the runner gave no profile")
+	}
+	p, err := pprof.ParseData(r.CPUProfile)
+	if err != nil {
+		return fmt.Errorf("reading its profile: %w", err)
+	}
+	onlyWork(p)
+	s.Profiles, s.Work = append(s.Profiles, p), append(s.Work, float64(r.Items))
+	return nil
 }
 
 // find names the function that changed most in the direction of the change.
@@ -124,32 +130,6 @@ func (c *Cause) find(slower bool) {
 		}
 		return // those after it changed less
 	}
-}
-
-// profiled is one trial with its profile.
-func (s *Series) profiled(ctx context.Context, d Duel, side int) (wire.MeasureResult, error) {
-	var last error
-	for range s.Retries + 1 {
-		r, err := s.Arms[side].measure(ctx, d, side)
-		var fault *wire.Error
-		switch {
-		case ctx.Err() != nil:
-			return r, ctx.Err()
-		case errors.As(err, &fault) && fault.Kind != wire.Target:
-			return r, fmt.Errorf("profiling: %w", err)
-		case err != nil:
-			s.Arms[side].broken(ctx)
-			last = err
-			continue
-		case len(bytes.TrimSpace(r.CPUProfile)) == 0:
-			return r, fmt.Errorf("profiling: the runner of %s gave no profile", s.Arms[side].Name)
-		case r.Items == 0:
-			last = errors.New("it did no work")
-			continue
-		}
-		return r, nil
-	}
-	return wire.MeasureResult{}, fmt.Errorf("profiling: %w", last)
 }
 
 // onlyWork drops what the runtime does for itself, the collector's and the

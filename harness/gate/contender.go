@@ -163,7 +163,6 @@ func Duels(ctx context.Context, cache sweep.Cache, target string, plans [2]sweep
 		d.Items, d.Threads = sources[0].Items, x.Threads
 		d.Thresholds = [2]float64{x.Threshold, y.Threshold}
 		d.Request = wire.Measure{
-			Roof:  true,
 			Batch: x.Batch, Scenario: p.Scenario, WarmupLimit: p.WarmupLimit, Window: p.Window, IdleWindow: p.IdleWindow,
 			MinInferences: p.MinInferences, NoEnergy: !p.Energy, Limits: p.Limits, PowerMode: p.PowerModes[target],
 		}

@@ -21,9 +21,7 @@ type Block struct {
 	Order string `json:"order"`
 	// Values are a metric's of the four trials, in their order.
 	Values map[string][4]float64 `json:"values"`
-	// Roofs are the machine's own rate after each trial, 10⁹ operations/s; 0 = not known.
-	Roofs [4]float64 `json:"roofs"`
-	// Redone counts trials that were not valid and made again.
+	// Redone counts trials, or rounds of their slices, that were not valid and made again.
 	Redone int `json:"redone,omitempty"`
 }
 

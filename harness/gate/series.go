@@ -210,66 +210,31 @@ func Pairs(blocks []Block, m Metric) []stat.Pair {
 	return out
 }
 
-// maxUneven bounds by how much the machine's own rate may differ between the trials of
-// a block, and unevenTries how often a block in which it does is measured anew. On a
-// shared machine a neighbour comes and goes; what it does to one trial of a pair is no
-// difference of the arms. The choice looks at the machine alone, not at the arms.
-const (
-	maxUneven   = 1.1
-	unevenTries = 4
-)
-
-// block measures a block, anew where the machine changed under it.
+// block measures two pairs of trials, each trial in a process of its own.
 func (s *Series) block(ctx context.Context, d Duel, number int) (Block, error) {
-	lost := 0
-	for try := 0; ; try++ {
-		b, err := s.four(ctx, d, number)
-		if b.Redone += lost; err != nil || try >= unevenTries || b.uneven() <= maxUneven {
-			return b, err
-		}
-		if s.stopping() {
-			return b, sweep.ErrInterrupted
-		}
-		lost = b.Redone + len(b.Order)
-		s.Progress.Note(store.Info, fmt.Sprintf("block %d of %s: the machine's own rate changed by %.0f %% under it; measured anew", number+1, d.Cell, 100*(b.uneven()-1)))
-	}
-}
-
-// uneven is the greatest over the least rate of the machine, 1 where it is not known.
-func (b *Block) uneven() float64 {
-	if lo := slices.Min(b.Roofs[:]); lo > 0 {
-		return slices.Max(b.Roofs[:]) / lo
-	}
-	return 1
-}
-
-// four measures the four trials of a block.
-func (s *Series) four(ctx context.Context, d Duel, number int) (Block, error) {
 	b := Block{Cell: d.Cell, Number: number, Order: abba, Values: map[string][4]float64{}}
 	if s.rng(d.Cell, number).IntN(2) == 1 {
 		b.Order = baab
 	}
-	var results [4]wire.MeasureResult
-	for i, side := range b.Order {
+	var pairs [pairsOfBlock]trials
+	for i := range pairs {
 		d.Request.Seed = s.Seed<<16 + uint64(number) // the same texts in the same order for all four
-		r, redone, err := s.trial(ctx, d, int(side-'A'))
+		t, err := s.both(ctx, d, b.Order[2*i])
 		if err != nil {
 			return b, err
 		}
-		results[i] = r
-		if roof := r.Evidence.PeakGOPS; roof != nil {
-			b.Roofs[i] = *roof
-		}
-		b.Redone += redone
+		pairs[i] = t
+		b.Redone += t.redone
 	}
 	for _, m := range Metrics {
 		var v [4]float64
-		whole := true
-		for i, r := range results {
-			v[i] = m.Of(r)
-			whole = whole && !math.IsNaN(v[i])
+		for i, t := range pairs {
+			sides := m.sides(t)
+			for j := range 2 {
+				v[2*i+j] = sides[b.Order[2*i+j]-'A']
+			}
 		}
-		if whole {
+		if !slices.ContainsFunc(v[:], math.IsNaN) {
 			b.Values[m.Name] = v
 		}
 	}
@@ -281,15 +246,14 @@ func (s *Series) trial(ctx context.Context, d Duel, side int) (r wire.MeasureRes
 	arm := s.Arms[side]
 	for ; ; redone++ {
 		r, err = arm.measure(ctx, d, side)
-		var fault *wire.Error
 		switch {
 		case ctx.Err() != nil:
 			return r, redone, ctx.Err()
-		case err == nil && r.Verdict == wire.Valid:
+		case err == nil && (r.Verdict == wire.Valid || d.Request.CPUProfile):
 			return r, redone, nil
 		case err == nil:
-		case errors.As(err, &fault) && fault.Kind != wire.Target:
-			return r, redone, err // trying again cannot help
+		case !again(ctx, err):
+			return r, redone, err
 		default:
 			arm.broken(ctx)
 			r = wire.MeasureResult{Verdict: wire.Faulted, Reason: err.Error()}

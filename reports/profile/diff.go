@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/google/pprof/profile"
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
 )
 
 // Side is the profiles of one build over a known amount of work.
 type Side struct {
 	Profiles []*profile.Profile
-	Work     float64 // in any unit, the same on both sides, such as inferences
+	Work     []float64 // of each, in any unit, the same on both sides, such as inferences
 }
 
 // Differ says how two sides are compared.
@@ -39,8 +41,8 @@ type Change struct {
 	AfterNS  float64 `json:"after_ns"`
 	// Share is the change relative to all CPU time of a unit before.
 	Share float64 `json:"share"`
-	// Z is the change in standard errors of counting samples: a profile with n
-	// samples of a function knows its time to one part in √n.
+	// Z is the change in standard errors: those of a share that samples tell, n of N,
+	// which is √(n(1-n/N)), and of the time of all, from its scatter over the profiles.
 	Z float64 `json:"z"`
 }
 
@@ -64,19 +66,22 @@ type book struct {
 	pairs             map[[2]string]float64
 	assembly          map[string]bool
 	total             tally
+	scatter           float64 // relative standard error of total.ns
 }
 
 // Compare sets after beside before.
 func (d Differ) Compare(before, after Side) (*Diff, error) {
-	if !(before.Work > 0) || !(after.Work > 0) {
-		return nil, errors.New("comparing profiles: there is no work behind them")
+	for _, s := range []Side{before, after} {
+		if len(s.Work) == 0 || len(s.Work) != len(s.Profiles) || slices.ContainsFunc(s.Work, func(w float64) bool { return !(w > 0) }) {
+			return nil, errors.New("comparing profiles: there is no work behind one of them")
+		}
 	}
 	a, b := d.read(before), d.read(after)
 	if a.total.ns == 0 || b.total.ns == 0 {
 		return nil, errors.New("comparing profiles: one of them has no sample; profile for longer")
 	}
 	out := &Diff{
-		Functions: changes(a.functions, b.functions, a.total.ns), Layers: changes(a.layers, b.layers, a.total.ns),
+		Functions: changes(a, b, a.functions, b.functions), Layers: changes(a, b, a.layers, b.layers),
 		BeforeNS: a.total.ns, AfterNS: b.total.ns,
 	}
 	for i := range out.Functions {
@@ -103,15 +108,17 @@ func mostChanged(function string, delta float64, a, b *book) string {
 // read adds the profiles of a side up, a unit of work.
 func (d Differ) read(s Side) *book {
 	k := &book{functions: map[string]tally{}, layers: map[string]tally{}, pairs: map[[2]string]float64{}, assembly: map[string]bool{}}
-	for _, p := range s.Profiles {
-		at := valueIndex(p)
+	work := floats.Sum(s.Work)
+	var units []float64 // total time of a unit of work, a profile each
+	for i, p := range s.Profiles {
+		at, before := valueIndex(p), k.total.ns
 		for _, x := range p.Sample {
 			all := functions(x, "")
 			if x.Value[at] == 0 || len(all) == 0 {
 				continue
 			}
 			leaf := all[len(all)-1]
-			t := tally{float64(x.Value[at]) / s.Work, 1}
+			t := tally{float64(x.Value[at]) / work, 1}
 			if at != 0 {
 				t.n = float64(x.Value[0]) // pprof: the first value counts samples
 			}
@@ -124,6 +131,10 @@ func (d Differ) read(s Side) *book {
 				k.assembly[leaf.Name] = true
 			}
 		}
+		units = append(units, (k.total.ns-before)*work/s.Work[i])
+	}
+	if mean, sd := stat.MeanStdDev(units, nil); len(units) > 1 {
+		k.scatter = stat.StdErr(sd, float64(len(units))) / mean
 	}
 	return k
 }
@@ -147,18 +158,17 @@ func (d Differ) layer(all []*profile.Function) string {
 	return all[0].Name
 }
 
-func changes(a, b map[string]tally, total float64) []Change {
-	names := map[string]bool{}
-	for _, side := range []map[string]tally{a, b} {
-		for name := range side {
-			names[name] = true
-		}
-	}
+// changes sets the times x of side a beside the times y of side b.
+func changes(a, b *book, x, y map[string]tally) []Change {
+	names := maps.Clone(x)
+	maps.Copy(names, y)
 	var out []Change
 	for name := range names {
-		x, y := a[name], b[name]
-		c := Change{Name: name, BeforeNS: x.ns, AfterNS: y.ns, Share: (y.ns - x.ns) / total}
-		c.Z = c.Delta() / math.Hypot(x.error(), y.error())
+		t, u := x[name], y[name]
+		c := Change{Name: name, BeforeNS: t.ns, AfterNS: u.ns, Share: (u.ns - t.ns) / a.total.ns}
+		if d := c.Delta(); d != 0 {
+			c.Z = d / math.Hypot(a.error(t), b.error(u))
+		}
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(x, y Change) int {
@@ -167,10 +177,12 @@ func changes(a, b map[string]tally, total float64) []Change {
 	return out
 }
 
-// error is the standard error of a time that n samples tell.
-func (t tally) error() float64 {
+// error is the standard error of a time. One of all samples is as a share of all but
+// one, so that a profile of one function does not know it without error.
+func (k *book) error(t tally) float64 {
 	if t.n == 0 {
 		return 0
 	}
-	return t.ns / math.Sqrt(t.n)
+	share := math.Sqrt(max(1, t.n*(1-t.n/k.total.n))) / t.n
+	return t.ns * math.Hypot(share, k.scatter)
 }
