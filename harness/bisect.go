@@ -133,7 +133,7 @@ func (a *app) bisect(c *cobra.Command, f *liveFlags, good, bad, cell string, exp
 		return interrupted(ctx, err)
 	}
 	var cause *gate.Cause
-	if explain {
+	if explain && x.Metric.Timed {
 		if cause, err = attribute(ctx, x, found, duels[0]); err != nil {
 			bar.Note(store.Warning, "the kernel is not known: "+err.Error())
 		}
@@ -149,7 +149,7 @@ func attribute(ctx context.Context, x *gate.Bisect, found *gate.Culprit, d gate.
 		return nil, err
 	}
 	defer s.Close() //nolint:errcheck // the figures are there
-	return s.Attribute(ctx, d, found.Whole.Value > 0, gate.DefaultEffort())
+	return s.Attribute(ctx, d, (found.Whole.Value > 0) == x.Metric.Less, gate.DefaultEffort())
 }
 
 // interrupted says how an interrupted series goes on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -218,11 +219,14 @@ func (a *app) confirm(ctx context.Context, f *gateFlags, run *sweep.Record, r *g
 	for _, g := range groups {
 		err := confirmOne(ctx, f, run, g, [2]string{from, to}, bar, stop)
 		if errors.Is(err, errSameRunner) {
-			r.Notes = append(r.Notes, fmt.Sprintf("%.10s and %.10s: %v", from, to, err))
-			return nil
+			if text := fmt.Sprintf("%.10s and %.10s, %s: %v", from, to, g[0].Target, err); !slices.Contains(r.Notes, text) {
+				r.Notes = append(r.Notes, text)
+			}
+			continue
 		}
 		var invalid *gate.InvalidError
-		if errors.As(err, &invalid) {
+		var lacks *gate.LacksError
+		if errors.As(err, &invalid) || errors.As(err, &lacks) {
 			r.Notes = append(r.Notes, fmt.Sprintf("the series of %s was not carried out: %v", g[0].Cell, err))
 			continue
 		}
@@ -267,6 +271,14 @@ func confirmOne(ctx context.Context, f *gateFlags, run *sweep.Record, findings [
 	live := &liveFlags{target: target, path: f.inventory, repo: f.repo, rule: f.rule, resume: f.resume}
 	plan := gate.Only(run.Plan, axes)
 	plan.Targets = []string{target}
+	var deciding []gate.Metric
+	for _, x := range findings {
+		if m, err := gate.FindMetric(x.Metric); err == nil {
+			deciding = append(deciding, m)
+		}
+	}
+	// Without a sensor's long windows a pair is measured in slices.
+	plan.Energy = plan.Energy && slices.ContainsFunc(deciding, gate.Metric.OfEnergy)
 	b, err := live.open(ctx)
 	if err != nil {
 		return err
@@ -288,12 +300,6 @@ func confirmOne(ctx context.Context, f *gateFlags, run *sweep.Record, findings [
 			return err
 		}
 	}
-	var deciding []gate.Metric
-	for _, x := range findings {
-		if m, err := gate.FindMetrics([]string{x.Metric}); err == nil {
-			deciding = append(deciding, m...)
-		}
-	}
 	s, err := b.series(arms, duels, f.rule, deciding, plan.Seed, what...)
 	if err != nil {
 		return err
@@ -305,6 +311,7 @@ func confirmOne(ctx context.Context, f *gateFlags, run *sweep.Record, findings [
 		return err
 	}
 	var cause *gate.Cause
+	profiled := false
 	for _, x := range findings {
 		j := outcomes[0].Find(x.Metric)
 		if j == nil {
@@ -314,11 +321,11 @@ func confirmOne(ctx context.Context, f *gateFlags, run *sweep.Record, findings [
 		if j.Outcome != stat.Regressed || !j.Metric.Timed {
 			continue
 		}
-		if cause == nil {
+		if !profiled {
+			profiled = true
 			if cause, err = s.Attribute(ctx, duels[0], true, gate.DefaultEffort()); err != nil {
 				bar.Note(store.Warning, "the kernel is not known: "+err.Error())
 				cause = nil
-				continue
 			}
 		}
 		x.Live.Cause = cause

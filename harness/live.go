@@ -218,7 +218,7 @@ func (b *bench) seriesDir() string { return filepath.Join(b.cache.Root, "series"
 // series is a series of the arms over the duels. what decides, beside the duels, what
 // is measured: the sums of the builds.
 func (b *bench) series(arms [2]*gate.Arm, duels []gate.Duel, rule gate.Rule, deciding []gate.Metric, seed uint64, what ...string) (*gate.Series, error) {
-	key, err := gate.SeriesKey(what, duels, b.flags.target, seed, wire.Protocol)
+	key, err := gate.SeriesKey(gate.Method, what, duels, b.flags.target, seed, wire.Protocol)
 	if err != nil {
 		return nil, err
 	}

@@ -218,7 +218,11 @@ func (a *app) nightly(ctx context.Context, p gate.Plan) (r *gate.Result, m gate.
 		if p.Gate.Live {
 			f := &gateFlags{policy: policy, rule: gate.ConfirmRule(policy.MarginPct), most: p.Gate.MaxSeries, repo: p.Gate.Repo}
 			if err := a.confirm(ctx, f, run, r); err != nil {
-				r.Notes = append(r.Notes, "suspects were not measured live: "+err.Error())
+				why := err.Error()
+				if errors.Is(err, sweep.ErrInterrupted) {
+					why = sweep.ErrInterrupted.Error() // a night cannot be resumed
+				}
+				r.Notes = append(r.Notes, "suspects were not measured live: "+why)
 			}
 		}
 		r.Sort()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-c6f48606/harness/harness/search"
 	"github.com/seed-c6f48606/harness/reports/page"
 )
 
@@ -27,7 +28,11 @@ func printFronts(w io.Writer, searches []page.Search) {
 		}
 		fmt.Fprintf(w, ": %d of %d cells\n", len(on), len(s.Cells))
 		for _, c := range on[:min(len(on), mostOnFront)] {
-			fmt.Fprintf(w, "  P = %.2f  %s", c.P, c.Cell)
+			p := "P = ?   "
+			if !search.Unknown(c.P) {
+				p = fmt.Sprintf("P = %.2f", c.P)
+			}
+			fmt.Fprintf(w, "  %s  %s", p, c.Cell)
 			if c.Verdict != "" {
 				fmt.Fprintf(w, "  %s", c.Verdict)
 			}

@@ -28,11 +28,9 @@ type Duel struct {
 	Thresholds [2]float64
 	Items      string // path here
 	Threads    int
-	Request    wire.Measure // its items and threshold are filled in
+	Request    wire.Measure  // its items and threshold are filled in
+	Limit      time.Duration // of a trial, after which its runner is taken for hanging
 }
-
-// trialLimit bounds the start of a runner, and a trial beyond its window and warm-up.
-const trialLimit = 4 * time.Minute
 
 // reachTries is how often a target is reached anew before a series ends.
 const reachTries = 5
@@ -44,6 +42,7 @@ type running struct {
 	items   string
 	threads int
 	tau     float64
+	limit   time.Duration
 	process *sweep.Process
 }
 
@@ -53,7 +52,7 @@ func (a *Arm) deploy(ctx context.Context, d Duel, side int) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &running{arm: a, threads: d.Threads, tau: d.Thresholds[side]}
+	r := &running{arm: a, threads: d.Threads, tau: d.Thresholds[side], limit: d.Limit}
 	if r.items, err = a.put(ctx, d.Items); err != nil {
 		return nil, err
 	}
@@ -73,32 +72,43 @@ func (a *Arm) turn(ctx context.Context) (release func(), err error) {
 	return release, nil
 }
 
-// start starts a runner process and loads the model. After an error nothing runs.
+// start starts a runner process and loads the model. It runs until stop, or until
+// ctx ends. After an error nothing runs.
 func (r *running) start(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, trialLimit)
-	defer cancel()
 	if r.process, err = r.arm.start(ctx); err != nil {
 		return err
 	}
-	if _, err = r.process.Load(ctx, wire.Load{Model: r.model, Threads: r.threads}, nil); err != nil {
-		r.process.Stop()
-		return fmt.Errorf("%s: %w", r.arm.Name, err)
-	}
-	return nil
+	return r.within(ctx, func(ctx context.Context) error {
+		_, err := r.process.Load(ctx, wire.Load{Model: r.model, Threads: r.threads}, nil)
+		return err
+	})
 }
 
 func (r *running) stop() { r.process.Stop() }
 
-// measure measures what of a request is the same for both arms.
-func (r *running) measure(ctx context.Context, req wire.Measure) (wire.MeasureResult, error) {
+// measure measures what of a request is the same for both arms. After an error
+// nothing runs.
+func (r *running) measure(ctx context.Context, req wire.Measure) (result wire.MeasureResult, err error) {
 	req.Items, req.Threshold = r.items, r.tau
-	ctx, cancel := context.WithTimeout(ctx, trialLimit+req.WarmupLimit+8*req.Window+2*req.IdleWindow)
+	err = r.within(ctx, func(ctx context.Context) error {
+		result, err = r.process.Measure(ctx, req, nil)
+		return err
+	})
+	return result, err
+}
+
+// within bounds a question to the runner: one that hangs is the target's fault.
+func (r *running) within(ctx context.Context, ask func(context.Context) error) error {
+	asking, cancel := context.WithTimeout(ctx, r.limit)
 	defer cancel()
-	result, err := r.process.Measure(ctx, req, nil)
-	if err != nil {
-		return result, fmt.Errorf("%s: %w", r.arm.Name, err)
+	err := ask(asking)
+	if err == nil {
+		return nil
 	}
-	return result, nil
+	if asking.Err() != nil && ctx.Err() == nil {
+		err = wire.Wrap(wire.Target, fmt.Errorf("no answer within %v", r.limit))
+	}
+	return fmt.Errorf("%s: %w", r.arm.Name, r.process.Fail(err))
 }
 
 // measure runs one trial in a runner process of its own.

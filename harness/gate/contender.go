@@ -160,7 +160,7 @@ func Duels(ctx context.Context, cache sweep.Cache, target string, plans [2]sweep
 		if d.Cell = sweep.CellID(target, x); x != y {
 			d.Cell += " : " + sweep.CellID(target, y)
 		}
-		d.Items, d.Threads = sources[0].Items, x.Threads
+		d.Items, d.Threads, d.Limit = sources[0].Items, x.Threads, max(plans[0].TrialLimit(), p.TrialLimit())
 		d.Thresholds = [2]float64{x.Threshold, y.Threshold}
 		d.Request = wire.Measure{
 			Batch: x.Batch, Scenario: p.Scenario, WarmupLimit: p.WarmupLimit, Window: p.Window, IdleWindow: p.IdleWindow,

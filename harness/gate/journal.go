@@ -21,7 +21,7 @@ type Block struct {
 	Order string `json:"order"`
 	// Values are a metric's of the four trials, in their order.
 	Values map[string][4]float64 `json:"values"`
-	// Redone counts trials, or rounds of their slices, that were not valid and made again.
+	// Redone counts trials, or slices of them, that were not valid and made again.
 	Redone int `json:"redone,omitempty"`
 }
 

@@ -33,6 +33,9 @@ func (m Metric) Of(r wire.MeasureResult) float64 {
 	return v
 }
 
+// OfEnergy says that only trials with an energy sensor have it.
+func (m Metric) OfEnergy() bool { return m.Unit == "J" || m.Unit == "W" }
+
 // latency is a quantile of a trial's latencies, ms. A trial of fewer latencies than
 // need has none.
 func latency(p float64, need int) func(wire.MeasureResult) float64 {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-c6f48606/harness/harness/store"
@@ -45,6 +46,8 @@ type Series struct {
 	Retries  int // further attempts of a trial that was not valid
 	Progress Progress
 	Stop     <-chan struct{} // closed: finish the running block and return sweep.ErrInterrupted
+
+	misses int // pairs in a row that could not be measured together
 }
 
 // Close gives the targets back and closes the journal.
@@ -89,6 +92,24 @@ func (e *InvalidError) Error() string {
 	return fmt.Sprintf("%d trials in a row were not valid, the last: %s: %s", e.Trials, e.Verdict, e.Reason)
 }
 
+// LacksError ends a series whose trials have none of the metrics that decide.
+type LacksError struct {
+	Cell    string
+	Metrics []Metric
+}
+
+func (e *LacksError) Error() string {
+	var names []string
+	mend := "choose others with --metric"
+	for _, m := range e.Metrics {
+		names = append(names, m.Name)
+		if m.OfEnergy() {
+			mend = "read the target's energy sensor with --energy, or " + mend
+		}
+	}
+	return fmt.Sprintf("trials of %s have no %s; %s", e.Cell, strings.Join(names, ", "), mend)
+}
+
 // Run measures until every cell is decided or has Rule.MaxBlocks blocks. At a stop the
 // outcomes so far come with sweep.ErrInterrupted.
 func (s *Series) Run(ctx context.Context) ([]Outcome, error) {
@@ -115,6 +136,9 @@ func (s *Series) Run(ctx context.Context) ([]Outcome, error) {
 				return s.outcomes(), err
 			}
 			o = s.outcome(d.Cell)
+			if !slices.ContainsFunc(o.Metrics, func(j Judged) bool { return j.Deciding }) {
+				return s.outcomes(), &LacksError{d.Cell, s.Deciding}
+			}
 			n := 1
 			if s.decided(o) {
 				n = s.Rule.MaxBlocks - len(o.Blocks) + 1
@@ -255,7 +279,7 @@ func (s *Series) trial(ctx context.Context, d Duel, side int) (r wire.MeasureRes
 		case !again(ctx, err):
 			return r, redone, err
 		default:
-			arm.broken(ctx)
+			s.broken(ctx)
 			r = wire.MeasureResult{Verdict: wire.Faulted, Reason: err.Error()}
 		}
 		s.Progress.Note(store.Warning, fmt.Sprintf("trial of %s, %s: %s: %s", d.Cell, arm.Name, r.Verdict, r.Reason))

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-c6f48606/harness/harness/store"
 	"github.com/seed-c6f48606/harness/harness/sweep"
 	"github.com/seed-c6f48606/harness/reports/stat"
+	"github.com/seed-c6f48606/harness/runners/measure"
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
@@ -25,11 +26,9 @@ const (
 	profiledTime = 500 * time.Millisecond
 )
 
-// The defaults of a runner's window and of its least number of inferences.
-const (
-	defaultWindow     = 500 * time.Millisecond
-	defaultInferences = 20
-)
+// Method numbers the way in which pairs are measured: blocks of another are no part of
+// a series.
+const Method = 2
 
 // rounds is how many rounds of four slices the windows of a pair make, 0 where the
 // trials are measured one after the other: a sensor needs long windows between idle
@@ -38,7 +37,7 @@ func (d *Duel) rounds() int {
 	if !d.Request.NoEnergy {
 		return 0
 	}
-	return max(1, int(cmp.Or(d.Request.Window, defaultWindow)/(2*d.slice())))
+	return max(1, int(cmp.Or(d.Request.Window, measure.DefaultWindow)/(2*d.slice())))
 }
 
 func (d *Duel) slice() time.Duration {
@@ -51,29 +50,46 @@ func (d *Duel) slice() time.Duration {
 // trials are two trials, one of either arm, as the parts in which they were measured.
 type trials struct {
 	parts  [2][]wire.MeasureResult
-	redone int // parts that were not valid
+	redone int // parts, or attempts at all of them, that were not valid
 }
 
+// mostMisses is how many pairs in a row may fail to be measured together.
+const mostMisses = 2
+
 // both measures a trial of either arm, that of the arm of first before the other.
-func (s *Series) both(ctx context.Context, d Duel, first byte) (trials, error) {
+func (s *Series) both(ctx context.Context, d Duel, first byte) (t trials, err error) {
 	order := [2]int{int(first - 'A'), int('B' - first)}
-	if d.rounds() > 0 {
-		t, err := s.together(ctx, d, order)
+	redone := 0
+	if d.rounds() > 0 && s.misses < mostMisses {
+		t, err = s.together(ctx, d, order)
 		if err == nil || !again(ctx, err) {
+			s.misses = 0
 			return t, err
 		}
-		// Both at once may have been too much for the target's memory.
+		// Both at once may be too much for the target's memory.
+		s.misses++
+		s.broken(ctx)
 		s.Progress.Note(store.Warning, fmt.Sprintf("trials of %s: %v; measured one after the other", d.Cell, err))
+		redone = t.redone + 1
 	}
-	var t trials
+	t = trials{redone: redone}
 	for _, side := range order {
 		r, redone, err := s.trial(ctx, d, side)
 		if err != nil {
 			return t, err
 		}
-		t.parts[side], t.redone = []wire.MeasureResult{r}, t.redone+redone
+		t.parts[side] = []wire.MeasureResult{r}
+		t.redone += redone
 	}
 	return t, nil
+}
+
+// broken lets go of connections after a fault of the target. Both arms' go, since
+// the settings that one gives back are the other's too.
+func (s *Series) broken(ctx context.Context) {
+	for _, arm := range s.Arms {
+		arm.broken(ctx)
+	}
 }
 
 // again says whether measuring anew may help against an error.
@@ -92,7 +108,6 @@ func (s *Series) together(ctx context.Context, d Duel, order [2]int) (t trials, 
 	var runs [2]*running
 	for side, arm := range s.Arms {
 		if runs[side], err = arm.deploy(ctx, d, side); err != nil {
-			arm.broken(ctx)
 			return t, err
 		}
 	}
@@ -103,58 +118,47 @@ func (s *Series) together(ctx context.Context, d Duel, order [2]int) (t trials, 
 	defer release()
 	for _, side := range order {
 		if err := runs[side].start(ctx); err != nil {
-			s.Arms[side].broken(ctx)
 			return t, err
 		}
 		defer runs[side].stop()
 	}
 	n := d.rounds()
-	least := cmp.Or(d.Request.MinInferences, defaultInferences)
+	least := cmp.Or(d.Request.MinInferences, measure.DefaultInferences)
 	req := d.Request
 	req.Window, req.MinInferences = d.slice(), (least+2*n-1)/(2*n)
 	for round := range n {
 		req.Seed = d.Request.Seed<<16 + uint64(round) // the same texts for the four of a round
-		for try := 0; ; try++ {
-			parts, bad, err := s.round(ctx, runs, req, order)
+		for _, side := range []int{order[0], order[1], order[1], order[0]} {
+			r, redone, err := s.slice(ctx, runs[side], req, d.Cell)
+			t.redone += redone
 			if err != nil {
 				return t, err
 			}
-			if bad == nil {
-				for side := range parts {
-					t.parts[side] = append(t.parts[side], parts[side]...)
-				}
-				break
-			}
-			t.redone++
-			if try >= s.Retries {
-				return t, &InvalidError{bad.Verdict, bad.Reason, try + 1}
-			}
-			if try > 0 { // what comes once need not be waited for
-				if err := s.pause(ctx, try-1); err != nil {
-					return t, err
-				}
-			}
+			t.parts[side] = append(t.parts[side], r)
 		}
 		order[0], order[1] = order[1], order[0]
 	}
 	return t, nil
 }
 
-// round measures two slices of either arm, in the order ABBA or BAAB, up to the first
-// that is bad. A profile's are all good: it tells of shares of the process's own time.
-func (s *Series) round(ctx context.Context, runs [2]*running, req wire.Measure, order [2]int) (parts [2][]wire.MeasureResult, bad *wire.MeasureResult, err error) {
-	for _, side := range []int{order[0], order[1], order[1], order[0]} {
-		r, err := runs[side].measure(ctx, req)
-		if err != nil {
-			s.Arms[side].broken(ctx)
-			return parts, nil, err
+// slice measures until a slice is valid, as often as Retries allows. A profile's is
+// always: it tells of shares of the process's own time.
+func (s *Series) slice(ctx context.Context, run *running, req wire.Measure, cell string) (r wire.MeasureResult, redone int, err error) {
+	for ; ; redone++ {
+		r, err = run.measure(ctx, req)
+		switch {
+		case err != nil, r.Verdict == wire.Valid, req.CPUProfile:
+			return r, redone, err
+		case redone >= s.Retries:
+			return r, redone, &InvalidError{r.Verdict, r.Reason, redone + 1}
+		case redone == 0:
+			continue // what comes once need not be waited for
 		}
-		if r.Verdict != wire.Valid && !req.CPUProfile {
-			return parts, &r, nil
+		s.Progress.Note(store.Warning, fmt.Sprintf("slice of %s, %s: %s: %s", cell, run.arm.Name, r.Verdict, r.Reason))
+		if err := s.pause(ctx, redone-1); err != nil {
+			return r, redone, err
 		}
-		parts[side] = append(parts[side], r)
 	}
-	return parts, nil, nil
 }
 
 // sides is a metric of both trials, NaN where one lacks it. Of a timed one it is the

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
@@ -57,8 +60,8 @@ func TestSlicesOfAPair(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := m.sides(pair); v != want && !math.IsNaN(v[0]+want[0]) {
-			t.Errorf("%s: %v, want %v", name, v, want)
+		if diff := cmp.Diff(want, m.sides(pair), cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

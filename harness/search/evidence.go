@@ -90,7 +90,8 @@ const leastPool = 40
 // noise is a pool of trials' deviations from their cell's mean, in logarithms,
 // since a slow cell's trials scatter by more milliseconds than a fast one's. It is
 // pooled over cells because one to three trials say little of their own scatter.
-// Deviations from a median would not do: of three trials one has none.
+// Deviations from a median would not do: of three trials one has none. A value that a
+// trial lacks is NaN.
 type noise [][]float64
 
 func (e Evidence) noise() noise {
@@ -108,15 +109,20 @@ func (e Evidence) noise() noise {
 				rows[r] = make([]float64, len(c.Trials[0]))
 			}
 			for k := range rows[0] {
-				logs := make([]float64, n) // against the first, so that equal values deviate by nothing at all
+				var logs []float64 // against the first, so that equal values deviate by nothing at all
+				first := math.NaN()
 				for r, t := range c.Trials {
-					logs[r] = math.Log(t[k] / c.Trials[0][k])
+					rows[r][k] = math.NaN()
+					if math.IsNaN(first) && t[k] > 0 {
+						first = t[k]
+					}
+					if x := math.Log(t[k] / first); !math.IsNaN(x) && !math.IsInf(x, 0) {
+						rows[r][k], logs = x, append(logs, x)
+					}
 				}
 				mean := stat.Mean(logs)
-				for r, x := range logs {
-					if d := x - mean; !math.IsNaN(d) && !math.IsInf(d, 0) {
-						rows[r][k] = grow * d
-					}
+				for r := range rows {
+					rows[r][k] = grow * (rows[r][k] - mean)
 				}
 			}
 			out = append(out, rows...)

@@ -244,7 +244,9 @@ func (p *posterior) noise(n int) [][]float64 {
 			}
 			devs = devs[:0]
 			for _, at := range picks {
-				devs = append(devs, p.pool[at][k])
+				if d := p.pool[at][k]; !math.IsNaN(d) {
+					devs = append(devs, d)
+				}
 			}
 			if len(devs) > 0 {
 				out[k][c.unit[j]] = -stat.Median(devs)

@@ -73,7 +73,7 @@ func Examine(ctx context.Context, cache Cache, launch Launch, p Plan, split load
 		x.Result, err = ask(artefact.Path, false, wire.Evaluate{Batch: axes.Batch, Threshold: axes.Threshold, Reference: reference})
 	}
 	if err != nil {
-		return nil, runner.fail(fmt.Errorf("evaluating %s: %w", p.Model, err))
+		return nil, runner.Fail(fmt.Errorf("evaluating %s: %w", p.Model, err))
 	}
 	runner.Stop()
 	tell.Step(1, "")

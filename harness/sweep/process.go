@@ -109,7 +109,7 @@ func greet(ctx context.Context, l link) (*Process, error) {
 		err = wire.Wrap(wire.Target, fmt.Errorf("starting a runner: %w", err))
 	}
 	if err != nil {
-		return nil, p.fail(err)
+		return nil, p.Fail(err)
 	}
 	p.Grace = 2 * time.Second
 	return p, nil
@@ -150,8 +150,8 @@ func (p *Process) reap() error {
 	return p.ended
 }
 
-// fail kills the runner and adds to err how it ended and what it said.
-func (p *Process) fail(err error) error {
+// Fail kills the runner and adds to err how it ended and what it said.
+func (p *Process) Fail(err error) error {
 	var answer *wire.Error
 	if p.Client != nil && errors.As(err, &answer) && answer.Unwrap() == nil {
 		// The runner itself answered: it lives.

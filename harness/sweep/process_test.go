@@ -137,7 +137,7 @@ func TestARefusalKeepsItsWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.Measure(t.Context(), wire.Measure{Batch: 1}, nil)
-	err = p.fail(err)
+	err = p.Fail(err)
 	if err == nil || err.Error() != "the model's file is broken" || died(err) {
 		t.Errorf("got %v", err)
 	}

@@ -199,7 +199,7 @@ func (r *run) runnerOnce(ctx context.Context, load wire.Load, f func(context.Con
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return p.fail(err)
+		return p.Fail(err)
 	}
 	p.Stop()
 	return nil

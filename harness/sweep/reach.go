@@ -121,7 +121,7 @@ func ask(ctx context.Context, target Target) (wire.InfoResult, error) {
 	}
 	info, err := p.Info(ctx)
 	if err != nil {
-		return info, p.fail(fmt.Errorf("asking what the machine is: %w", err))
+		return info, p.Fail(fmt.Errorf("asking what the machine is: %w", err))
 	}
 	p.Stop()
 	return info, nil

@@ -18,6 +18,15 @@ import (
 // trialLimit bounds one trial beyond its window and warm-up.
 const trialLimit = 4 * time.Minute
 
+// TrialLimit is how long a trial may take before its runner is taken for hanging.
+func (p *Plan) TrialLimit() time.Duration {
+	limit := trialLimit + p.WarmupLimit + 8*p.Window + 2*p.IdleWindow + p.cooling()
+	if p.Energy && p.Window == 0 {
+		limit += 2 * measure.LongestWindow
+	}
+	return limit
+}
+
 // measure runs the trials that are not done yet: those of one target one after
 // the other, targets beside each other. Targets that are given up do not hold
 // the others back; they come back as *LostError, of several targets joined.
@@ -105,11 +114,7 @@ func (l *lane) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureRe
 		defer release()
 	}
 	l.tell("trials")
-	limit := trialLimit + l.plan.WarmupLimit + 8*l.plan.Window + 2*l.plan.IdleWindow + l.plan.cooling()
-	if l.plan.Energy && l.plan.Window == 0 {
-		limit += 2 * measure.LongestWindow
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, l.plan.TrialLimit())
 	defer cancel()
 	p, err := l.target.Start(ctx)
 	if err != nil {
@@ -127,7 +132,7 @@ func (l *lane) attempt(ctx context.Context, c cell, seed uint64) (wire.MeasureRe
 		})
 	}
 	if err != nil {
-		return result, p.fail(err)
+		return result, p.Fail(err)
 	}
 	p.Stop()
 	label(&result)

@@ -96,7 +96,9 @@ func (d Differ) Compare(before, after Side) (*Diff, error) {
 // its change.
 func mostChanged(function string, delta float64, a, b *book) string {
 	best, name := math.Inf(-1), ""
-	for _, layer := range slices.Sorted(maps.Keys(b.layers)) {
+	layers := maps.Clone(a.layers)
+	maps.Copy(layers, b.layers)
+	for _, layer := range slices.Sorted(maps.Keys(layers)) {
 		key := [2]string{function, layer}
 		if d := math.Copysign(1, delta) * (b.pairs[key] - a.pairs[key]); (a.pairs[key] > 0 || b.pairs[key] > 0) && d > best {
 			best, name = d, layer

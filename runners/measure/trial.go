@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	defaultWindow     = 500 * time.Millisecond
-	defaultInferences = 20
+	// DefaultWindow and DefaultInferences are a window's least length, without an
+	// energy sensor, and its least number of inferences.
+	DefaultWindow     = 500 * time.Millisecond
+	DefaultInferences = 20
 	maxDuration       = time.Hour
 )
 
@@ -94,13 +96,13 @@ func (s *Session) newTrial(ctx context.Context, req wire.Measure, progress Progr
 	t.idle = req.IdleWindow
 	t.pace = pace{window: req.Window, least: req.MinInferences, most: req.MaxInferences, together: req.Scenario == wire.Offline}
 	if t.pace.least == 0 {
-		t.pace.least = defaultInferences
+		t.pace.least = DefaultInferences
 	}
 	if t.sensor.meter != nil && t.idle == 0 {
 		t.idle = energyIdle
 	}
 	if t.pace.window == 0 {
-		t.pace.window = defaultWindow
+		t.pace.window = DefaultWindow
 		if t.sensor.meter != nil {
 			t.pace.window = t.sensor.window()
 		}

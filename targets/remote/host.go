@@ -35,7 +35,6 @@ type Host struct {
 	link  transport
 	files files
 	facts Facts
-	count atomic.Int64
 	stop  context.CancelFunc
 
 	mu   sync.Mutex
@@ -148,6 +147,10 @@ func (h *Host) blame(err error) error {
 	return targetFault(mend, "target %s: %w", h.Target.Name, exit)
 }
 
+// commands counts the commands of this process, whose notes must differ though
+// several hosts may be of one target.
+var commands atomic.Int64
+
 // startScript notes the process's number and start time and becomes the command:
 // after a crash of the controller or the link the note says whom to end.
 const startScript = `f=$1; shift
@@ -162,7 +165,7 @@ func (h *Host) Start(ctx context.Context, argv []string) (*Conn, error) {
 	if _, err := Line(argv); err != nil {
 		return nil, harnessFault("", "running a command on %s: %w", h.Target.Name, err)
 	}
-	note := path.Join(h.facts.Cache, runFolder, h.o.owner+"."+strconv.FormatInt(h.count.Add(1), 10)+".pid")
+	note := path.Join(h.facts.Cache, runFolder, h.o.owner+"."+strconv.FormatInt(commands.Add(1), 10)+".pid")
 	return h.link.start(ctx, append([]string{"sh", "-c", startScript, "harness", note}, argv...), hooks{
 		reap: func() {
 			ctx, cancel := context.WithTimeout(context.Background(), h.o.grace)
