@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,12 +19,12 @@ import (
 // quickClasses are those of the quick model and its data.
 var quickClasses = []string{"balance", "card", "loan"}
 
-// writeQuick writes a classifier of random weights that an emulated core answers
-// with in milliseconds, and texts for it: the matrix is about what is stored, not
-// about what is predicted.
-func writeQuick(t *testing.T, dir string) (folder, train, test string) {
+// writeQuick writes a classifier of random weights, and texts for it: of an emulated
+// core, which answers with the smallest in milliseconds, only what is stored matters,
+// not what is predicted.
+func writeQuick(t *testing.T, dir string, hidden, ffn, layers int) (folder, train, test string) {
 	t.Helper()
-	const hidden, ffn, headDim = 64, 128, 32
+	const headDim = 32
 	pieces := []tokenizer.Piece{{Text: "<unk>", Kind: tokenizer.Unknown}, {Text: "<s>", Kind: tokenizer.Control}, {Text: "</s>", Kind: tokenizer.Control}}
 	for i := range 256 {
 		pieces = append(pieces, tokenizer.Piece{Text: fmt.Sprintf("<0x%02X>", i), Kind: tokenizer.Byte})
@@ -40,7 +41,7 @@ func writeQuick(t *testing.T, dir string) (folder, train, test string) {
 	matrix := func(rows, cols int) *model.Matrix {
 		w := make([]float32, rows*cols)
 		for i := range w {
-			w[i] = float32(rng.NormFloat64()) / 8
+			w[i] = float32(rng.NormFloat64() / math.Sqrt(float64(hidden)))
 		}
 		return &model.Matrix{Rows: rows, Cols: cols, F32: w}
 	}
@@ -53,7 +54,7 @@ func writeQuick(t *testing.T, dir string) (folder, train, test string) {
 	}
 	m := &model.Model{
 		Config: model.Config{
-			ModelType: model.ModelType, HiddenSize: hidden, IntermediateSize: ffn, NumLayers: 2, NumHeads: 2, NumKVHeads: 1,
+			ModelType: model.ModelType, HiddenSize: hidden, IntermediateSize: ffn, NumLayers: layers, NumHeads: 2, NumKVHeads: 1,
 			HeadDim: headDim, VocabSize: len(pieces), MaxPositions: 128, RopeTheta: 10000, RMSNormEps: 1e-5,
 			TieWordEmbeddings: true, BOS: 1, EOS: 2, Labels: quickClasses,
 		},

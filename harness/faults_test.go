@@ -82,7 +82,7 @@ func TestFaultMatrix(t *testing.T) {
 	}
 	dir := t.TempDir()
 	shared := &matrix{out: out, cache: sweep.Cache{Root: dir}, turn: make(chan struct{}, 1)}
-	shared.model, shared.train, shared.test = writeQuick(t, dir)
+	shared.model, shared.train, shared.test = writeQuick(t, dir, 64, 128, 2)
 	shared.finder.Cache = dir
 	for _, kind := range virtual.FaultKinds() {
 		if !slices.ContainsFunc(faultMatrix, func(r faultRow) bool { return strings.HasPrefix(r.faults, kind) }) {

@@ -31,7 +31,7 @@ func TestTheRunnerOfEveryBuild(t *testing.T) {
 		t.Log("the source is in no repository: no build of a commit is tried")
 		stamp = "-buildvcs=false"
 	}
-	model, train, test := writeQuick(t, dir)
+	model, train, test := writeQuick(t, dir, 64, 128, 2)
 	runners, inventory := filepath.Join(dir, "runners"), filepath.Join(dir, "targets.yaml")
 	if err := os.WriteFile(inventory, []byte("targets: [{name: toy, virtual: {kind: pi5}}]\n"), 0o644); err != nil {
 		t.Fatal(err)
