@@ -25,9 +25,10 @@ func (a *app) compareCommand() *cobra.Command {
 every cell that both have, with its interval. Nothing is measured.
 
 commit:REV, model:PATH or recipe:FILE for both: measures them on one target in an
-interleaved series, ABBA or BAAB by chance, each trial in a process of its own, and
-ends as soon as every deciding metric is regressed, improved or the same within the
-margin. Commits are built from the repository around the working folder, without
+interleaved series, ABBA or BAAB by chance, each trial in a process of its own and
+the windows of two in slices that take turns, and ends as soon as every deciding
+metric is regressed, improved or the same within the margin. Commits are built from
+the repository around the working folder, without
 changing it, and each build's own runner is driven as what it is. The interval holds
 however often it was looked at.
 
