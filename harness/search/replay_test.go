@@ -2,7 +2,6 @@ package search_test
 
 import (
 	"flag"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/seed-c6f48606/harness/harness/search"
 	"github.com/seed-c6f48606/harness/harness/sweep"
-	"github.com/seed-c6f48606/harness/reports/plot"
 	"github.com/seed-c6f48606/harness/reports/stat"
 )
 
@@ -19,10 +17,11 @@ import (
 type world struct {
 	recording
 	columns []search.Metric
-	trial   [][][]float64 // by cell and repeat: recorded trials
-	centre  [][]float64   // by cell: their medians
-	noise   [][]float64   // deviations of the trials, as factors
-	figures [][]float64   // by cell: the columns' values, answers on all items
+	trial   [][][]float64        // by cell and repeat: recorded trials
+	centre  [][]float64          // by cell: their medians
+	noise   [][]float64          // deviations of the trials, as factors
+	figures [][]float64          // by cell: the columns' values, answers on all items
+	lift    map[string][]float64 // by metric of answers and subject: added to every score
 }
 
 // newWorld reads the objectives off the recording.
@@ -149,8 +148,6 @@ func (w *world) spread() float64 {
 	return stat.Median(xs)
 }
 
-var calibration = flag.Bool("calibration", false, "compare probabilities with what came true in 60 sweeps, not 6, and draw the picture of it")
-
 var seeds = flag.Int("seeds", 2, "searches of each kind in the recorded sweep")
 
 // A search that misses the front sends a user to a worse variant; one that costs as
@@ -192,106 +189,6 @@ func TestHalvingFindsTheFrontOfARecordedSweep(t *testing.T) {
 	}
 }
 
-// bin is what came of the cells that were given about one probability.
-type bin struct {
-	n, on int
-	sum   float64
-}
-
-// A probability that is none misleads whoever picks by it: of the cells that are
-// said to be on the front with 70 %, 70 % must be.
-func TestProbabilitiesAreCalibrated(t *testing.T) {
-	if testing.Short() {
-		t.Skip("tens of seconds of simulation")
-	}
-	sweeps, most := uint64(6), 0.15
-	if *calibration {
-		sweeps, most = 60, 0.10
-	}
-	w := newWorld(t, "latency_ms_p50", "f1_macro", "model_bytes")
-	series := []plot.Series{{X: []float64{0, 1}, Y: []float64{0, 1}, Aside: true}}
-	for _, trials := range []int{1, 3} {
-		bins := make([]bin, 10)
-		var brier, base float64
-		cells, below, missed := 0, 0, 0
-		for seed := range sweeps {
-			v, items := w.other(seed)
-			on := search.Front(v.columns, v.figures)
-			levels := sweep.Levels(v.axes)
-			s := &sitting{world: v, seed: seed + 1000, planted: true, made: map[search.Slot][]float64{}}
-			e := search.Evidence{Objectives: v.columns, Answers: sweep.Score(v.results(), nil, v.columns, items, seed)}
-			for c := range v.axes {
-				k := search.Known{Subject: v.subjects[c], Levels: levels[c]}
-				n := trials
-				if c%(len(v.axes)/search.Pilots+1) == 0 {
-					n = max(n, 3) // the pilots, which tell the noise
-				}
-				for r := range n {
-					s.measure(search.Slot{Cell: c, Repeat: r})
-					k.Trials = append(k.Trials, s.Trial(search.Slot{Cell: c, Repeat: r}))
-				}
-				e.Cells = append(e.Cells, k)
-			}
-			for c, p := range e.Probabilities(search.DefaultDraws, seed) {
-				if search.Unknown(p) {
-					continue
-				}
-				if p < 0.01 { // the many that nobody asks about would make any forecast look good
-					below++
-					if on[c] {
-						missed++
-					}
-					continue
-				}
-				b := &bins[min(9, int(10*p))]
-				b.n++
-				b.sum += p
-				hit := 0.0
-				if on[c] {
-					b.on++
-					hit = 1
-				}
-				brier += (p - hit) * (p - hit)
-				base += hit
-				cells++
-			}
-		}
-		base /= float64(cells)
-		pictured := plot.Series{Name: fmt.Sprintf("%d trials a cell", trials), Points: true}
-		t.Logf("%d trials a cell, %d cells of 0.01 and more: Brier score %.3f (a constant's %.3f); %d of %d below were on the front",
-			trials, cells, brier/float64(cells), base*(1-base), missed, below)
-		worst := 0.0
-		for _, b := range bins {
-			if b.n == 0 {
-				continue
-			}
-			said, was := b.sum/float64(b.n), float64(b.on)/float64(b.n)
-			t.Logf("  said %.3f  was %.3f  (%d)", said, was, b.n)
-			worst += math.Abs(said-was) * float64(b.n) / float64(cells)
-			lo, hi := wilson(b.on, b.n)
-			pictured.X, pictured.Y = append(pictured.X, said), append(pictured.Y, was)
-			pictured.Low, pictured.High = append(pictured.Low, lo), append(pictured.High, hi)
-		}
-		t.Logf("  mean distance %.3f", worst)
-		series = append(series, pictured)
-		if worst > most {
-			t.Errorf("after %d trials a cell the probabilities are %.3f off on average", trials, worst)
-		}
-	}
-	if !*calibration {
-		return
-	}
-	draw(t, "search-reliability.svg", plot.Dimension{Title: "probability of being on the front, said"}, plot.Dimension{Title: "share that was on it"}, series)
-}
-
-// wilson is the 95 % interval of a share (Wilson 1927).
-func wilson(k, n int) (lo, hi float64) {
-	const z = 1.959964
-	p, m := float64(k)/float64(n), float64(n)
-	mid, half := p+z*z/(2*m), z*math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	return (mid - half) / (1 + z*z/m), (mid + half) / (1 + z*z/m)
-}
-
 // other is another sweep of the same kind: some of the recorded levels of each
 // axis, and a population of test items drawn from the recorded ones, from which
 // the items of its search are drawn.
@@ -331,6 +228,9 @@ func (w *world) other(seed uint64) (*world, []int) {
 		for k, m := range w.columns {
 			if a, ok := scores[m.Name]; ok {
 				figures[k] = a.Value[w.subjects[c]]
+				if lift := w.lift[m.Name]; lift != nil {
+					figures[k] += lift[w.subjects[c]]
+				}
 			}
 		}
 		v.figures = append(v.figures, figures)
