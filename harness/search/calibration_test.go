@@ -154,7 +154,7 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 	}
 	sweeps, most := uint64(6), 0.15
 	if *calibration {
-		sweeps, most = 60, 0.10
+		sweeps, most = 60, 0.08
 	}
 	w := newWorld(t, "latency_ms_p50", "f1_macro", "model_bytes")
 	series := []plot.Series{{X: []float64{0, 1}, Y: []float64{0, 1}, Aside: true}}

@@ -138,13 +138,19 @@ func (e Evidence) noise() noise {
 // to within 1.4 points.
 const DefaultDraws = 1000
 
-// Probabilities returns for each cell the probability that it is on the Pareto
-// front, from draws of what the values may truly be: medians over trials move by
+// Shares returns for each cell in which share of draws it is on the Pareto front.
+// They are draws of what the values may truly be: medians over trials move by
 // the pooled deviations, the answers' scores as on resampled items, and both
 // towards what is regular in the axes. In a draw, cells that do not meet Where are
 // out. A cell that lacks a value is NaN, and so
 // are all where no cell has two trials to judge the noise by.
-func (e Evidence) Probabilities(draws int, seed uint64) []float64 {
+func (e Evidence) Shares(draws int, seed uint64) []float64 {
+	shares, _ := e.shares(draws, seed)
+	return shares
+}
+
+// shares returns the posterior too, nil where there is none.
+func (e Evidence) shares(draws int, seed uint64) ([]float64, *posterior) {
 	values := e.Values()
 	out := make([]float64, len(e.Cells))
 	pool := e.noise()
@@ -156,19 +162,11 @@ func (e Evidence) Probabilities(draws int, seed uint64) []float64 {
 		}
 	}
 	if pool == nil {
-		return out
+		return out, nil
 	}
 	p := e.posterior(values, known, pool, seed)
-	columns := Columns(e.Objectives, e.Where)
-	points := make([][]float64, len(e.Cells))
 	for n := range draws {
-		for j, row := range p.draw(n) {
-			i := p.cells[j]
-			if points[i] = nil; e.holds(columns, row) {
-				points[i] = costs(e.Objectives, row)
-			}
-		}
-		for i, on := range front(points) {
+		for i, on := range p.front(p.draw(n)) {
 			if on {
 				out[i]++
 			}
@@ -177,7 +175,7 @@ func (e Evidence) Probabilities(draws int, seed uint64) []float64 {
 	for i := range out {
 		out[i] /= float64(draws)
 	}
-	return out
+	return out, p
 }
 
 // Front marks the cells whose medians meet Where and are dominated by no other

@@ -132,7 +132,7 @@ func (h *Halving) Pending(m Measured) []Slot {
 func (h *Halving) decide(m Measured) {
 	e := h.evidence(m)
 	drop := cmp.Or(h.Drop, DefaultDrop)
-	now := Round{Cells: h.alive, P: e.Probabilities(cmp.Or(h.Draws, DefaultDraws), h.Seed+uint64(len(h.rounds)))}
+	now := Round{Cells: h.alive, P: e.Shares(cmp.Or(h.Draws, DefaultDraws), h.Seed+uint64(len(h.rounds)))}
 	for _, c := range h.alive {
 		now.Repeats = max(now.Repeats, h.level())
 		switch p := now.P[c]; {

@@ -256,6 +256,18 @@ func (p *posterior) noise(n int) [][]float64 {
 	return out
 }
 
+// front marks the cells that are on the front where the known ones have these values.
+func (p *posterior) front(rows [][]float64) []bool {
+	columns := Columns(p.Objectives, p.Where)
+	points := make([][]float64, len(p.Cells))
+	for j, row := range rows {
+		if p.holds(columns, row) {
+			points[p.cells[j]] = costs(p.Objectives, row)
+		}
+	}
+	return front(points)
+}
+
 // draw returns what the cells' values may be, by known cell and column.
 func (p *posterior) draw(n int) [][]float64 {
 	rows := make([][]float64, len(p.cells))

@@ -24,7 +24,8 @@ import (
 //   - 1: the p90 and p99 of any number of latencies are told
 //   - 2: not of fewer than stat.MinCount; outliers are marked
 //   - 3: probabilities of the front are of values drawn towards what is regular
-const Rules = 3
+//   - 4: and corrected by what such are worth in made-up sweeps
+const Rules = 4
 
 // Summary is what a report says of a run beside its rows. A number that is not
 // finite is null.
