@@ -191,11 +191,12 @@ func (s *Store) version(ctx context.Context) (int, error) {
 // owner says whether there is no store yet and whether what is there is ours.
 func (s *Store) owner(ctx context.Context) (empty, ours bool, err error) {
 	if s.dialect == SQLite {
+		// The tables first: another process that makes them meanwhile sets the id with them.
 		var id, tables int
-		if err := s.db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
+		if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
 			return false, false, err
 		}
-		err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables)
+		err := s.db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id)
 		return tables == 0, id == applicationID, err
 	}
 	// A Postgres database may hold other programs' tables beside ours, a lab's
