@@ -12,16 +12,10 @@ import (
 
 // mortal is a target whose runners end with the context they were started under, as
 // those on boards do.
-type mortal struct{ sweep.Launch }
-
-func (mortal) Put(_ context.Context, path string, _ func(done, total int64)) (string, error) {
-	return path, nil
-}
-func (mortal) Clean(context.Context) error { return nil }
-func (mortal) Close() error                { return nil }
+type mortal struct{ sweep.Target }
 
 func (m mortal) Start(ctx context.Context) (*sweep.Process, error) {
-	p, err := m.Launch.Start(ctx)
+	p, err := m.Target.Start(ctx)
 	if err == nil {
 		context.AfterFunc(ctx, p.Kill)
 	}
@@ -61,7 +55,10 @@ func TestArmsTakeTurns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := func(context.Context) (sweep.Target, error) { return mortal{self}, nil }
+	open := func(ctx context.Context) (sweep.Target, error) {
+		here, err := gate.Local(self.Argv...)(ctx)
+		return mortal{here}, err
+	}
 	s := &gate.Series{Arms: [2]*gate.Arm{{Name: "one", Open: open}, {Name: "other", Open: open}}, Duels: duels, Journal: journal, Progress: heard}
 	defer s.Close()
 	cause, err := s.Attribute(ctx, duels[0], true, gate.Effort{Window: time.Second, Rounds: 1})

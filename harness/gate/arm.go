@@ -72,8 +72,8 @@ func (a *Arm) turn(ctx context.Context) (release func(), err error) {
 	return release, nil
 }
 
-// start starts a runner process and loads the model. It runs until stop, or until
-// ctx ends. After an error nothing runs.
+// start starts a runner process and loads the model. It runs until it is
+// stopped, or until ctx ends. After an error nothing runs.
 func (r *running) start(ctx context.Context) (err error) {
 	if r.process, err = r.arm.start(ctx); err != nil {
 		return err
@@ -84,13 +84,11 @@ func (r *running) start(ctx context.Context) (err error) {
 	})
 }
 
-func (r *running) stop() { r.process.Stop() }
-
 // measure measures what of a request is the same for both arms. After an error
 // nothing runs.
 func (r *running) measure(ctx context.Context, req wire.Measure) (result wire.MeasureResult, err error) {
 	req.Items, req.Threshold = r.items, r.tau
-	err = r.within(ctx, func(ctx context.Context) error {
+	err = r.within(ctx, func(ctx context.Context) (err error) {
 		result, err = r.process.Measure(ctx, req, nil)
 		return err
 	})
@@ -125,7 +123,7 @@ func (a *Arm) measure(ctx context.Context, d Duel, side int) (result wire.Measur
 	if err := r.start(ctx); err != nil {
 		return result, err
 	}
-	defer r.stop()
+	defer r.process.Stop()
 	return r.measure(ctx, d.Request)
 }
 

@@ -120,7 +120,7 @@ func (s *Series) together(ctx context.Context, d Duel, order [2]int) (t trials, 
 		if err := runs[side].start(ctx); err != nil {
 			return t, err
 		}
-		defer runs[side].stop()
+		defer runs[side].process.Stop()
 	}
 	n := d.rounds()
 	least := cmp.Or(d.Request.MinInferences, measure.DefaultInferences)

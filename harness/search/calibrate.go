@@ -62,27 +62,12 @@ func (p *posterior) madeUp(n int) (Evidence, []bool) {
 		if c.answers == nil {
 			continue
 		}
-		moved := Answers{Value: slices.Clone(c.answers.Value)}
-		by := make([]float64, len(moved.Value))
-		for u, j := range c.first {
-			// All subjects of a unit move: they cannot be told apart.
-			for i, v := range c.unit {
-				if s := p.Cells[p.cells[i]].Subject; v == u {
-					by[s] = truth[j][k] - noise[k][u] - c.answers.Value[s]
-				}
-			}
+		by := make([]float64, len(c.answers.Value))
+		for j, u := range c.unit {
+			s := p.Cells[p.cells[j]].Subject
+			by[s] = truth[j][k] - noise[k][u] - c.answers.Value[s]
 		}
-		for _, d := range c.answers.Draws {
-			d = slices.Clone(d)
-			for s := range d {
-				d[s] += by[s]
-			}
-			moved.Draws = append(moved.Draws, d)
-		}
-		for s := range by {
-			moved.Value[s] += by[s]
-		}
-		e.Answers[columns[k].Name] = moved
+		e.Answers[columns[k].Name] = c.answers.Moved(by)
 	}
 	for j, i := range p.cells {
 		cell := &e.Cells[i]

@@ -101,12 +101,7 @@ func (r *reliability) add(p float64, on bool) {
 // lifted adds a world's lift to scores.
 func (w *world) lifted(scores map[string]search.Answers) map[string]search.Answers {
 	for name, lift := range w.lift {
-		a := scores[name]
-		for _, row := range append([][]float64{a.Value}, a.Draws...) {
-			for s, by := range lift {
-				row[s] += by
-			}
-		}
+		scores[name] = scores[name].Moved(lift)
 	}
 	return scores
 }

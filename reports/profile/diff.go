@@ -96,9 +96,7 @@ func (d Differ) Compare(before, after Side) (*Diff, error) {
 // its change.
 func mostChanged(function string, delta float64, a, b *book) string {
 	best, name := math.Inf(-1), ""
-	layers := maps.Clone(a.layers)
-	maps.Copy(layers, b.layers)
-	for _, layer := range slices.Sorted(maps.Keys(layers)) {
+	for _, layer := range names(a.layers, b.layers) {
 		key := [2]string{function, layer}
 		if d := math.Copysign(1, delta) * (b.pairs[key] - a.pairs[key]); (a.pairs[key] > 0 || b.pairs[key] > 0) && d > best {
 			best, name = d, layer
@@ -160,12 +158,17 @@ func (d Differ) layer(all []*profile.Function) string {
 	return all[0].Name
 }
 
+// names are those that either has, sorted.
+func names(a, b map[string]tally) []string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.Sorted(maps.Keys(all))
+}
+
 // changes sets the times x of side a beside the times y of side b.
 func changes(a, b *book, x, y map[string]tally) []Change {
-	names := maps.Clone(x)
-	maps.Copy(names, y)
 	var out []Change
-	for name := range names {
+	for _, name := range names(x, y) {
 		t, u := x[name], y[name]
 		c := Change{Name: name, BeforeNS: t.ns, AfterNS: u.ns, Share: (u.ns - t.ns) / a.total.ns}
 		if d := c.Delta(); d != 0 {

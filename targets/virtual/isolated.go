@@ -205,7 +205,10 @@ func (s *isolated) fault(ctx context.Context, f siteFault) error {
 	case kill:
 		first := strconv.Itoa(s.first.pid)
 		err := run(ctx, "/", "nsenter", "--pid=/proc/"+first+"/ns/pid", "--mount=/proc/"+first+"/ns/mnt", "--", "kill", "-KILL", strconv.Itoa(f.pid))
-		if all, e := s.processes(); err != nil && e == nil && !slices.ContainsFunc(all, func(p process) bool { return p.pid == f.pid }) {
+		if err == nil {
+			return nil
+		}
+		if all, e := s.processes(); e == nil && !slices.ContainsFunc(all, func(p process) bool { return p.pid == f.pid }) {
 			return unix.ESRCH
 		}
 		return err
