@@ -12,10 +12,7 @@ import (
 	"github.com/seed-c6f48606/harness/reports/plot"
 )
 
-var (
-	calibration = flag.Bool("calibration", false, "compare probabilities with what came true in 60 sweeps, not 6, and draw the picture of it")
-	controls    = flag.Int("controls", 0, "recordings that the model of the probabilities makes up, to be compared likewise")
-)
+var calibration = flag.Bool("calibration", false, "compare probabilities with what came true in 60 sweeps of each recording, not 4, and draw the picture of it")
 
 // bin is what came of the cells that were given about one probability.
 type bin struct {
@@ -48,15 +45,20 @@ func (r *reliability) excess() float64 {
 	return float64(on)/sum - 1
 }
 
-// of is the reliability of the probabilities in other sweeps of a world.
-func (w *world) reliability(sweeps uint64, trials int) *reliability {
-	r := &reliability{}
+// outcome is what came of a cell that was on the front in a share of draws.
+type outcome struct {
+	share float64
+	on    bool
+}
+
+// outcomes are those of other sweeps of a world, of so many trials a cell.
+func (w *world) outcomes(sweeps uint64, trials int) (out []outcome) {
 	for seed := range sweeps {
 		v, items := w.other(seed)
 		on := search.Front(v.columns, v.figures)
 		levels := sweep.Levels(v.axes)
 		s := &sitting{world: v, seed: seed + 1000, planted: true, made: map[search.Slot][]float64{}}
-		e := search.Evidence{Objectives: v.columns, Answers: w.lifted(sweep.Score(v.results(), nil, v.columns, items, seed))}
+		e := search.Evidence{Objectives: v.columns, Answers: sweep.Score(v.results(), nil, v.columns, items, seed)}
 		for c := range v.axes {
 			k := search.Known{Subject: v.subjects[c], Levels: levels[c]}
 			n := trials
@@ -70,9 +72,24 @@ func (w *world) reliability(sweeps uint64, trials int) *reliability {
 			}
 			e.Cells = append(e.Cells, k)
 		}
-		for c, p := range e.Probabilities(search.DefaultDraws, seed) {
-			r.add(p, on[c])
+		for c, share := range e.Shares(search.DefaultDraws, seed) {
+			if !search.Unknown(share) {
+				out = append(out, outcome{share, on[c]})
+			}
 		}
+	}
+	return out
+}
+
+// reliabilityOf compares what a curve says of outcomes with what they were.
+func reliabilityOf(outcomes []outcome, at func(share float64) float64) *reliability {
+	r := &reliability{}
+	for _, o := range outcomes {
+		p := o.share
+		if p > 0 && p < 1 {
+			p = at(p)
+		}
+		r.add(p, o.on)
 	}
 	return r
 }
@@ -83,7 +100,6 @@ func (r *reliability) add(p float64, on bool) {
 		hit = 1
 	}
 	switch {
-	case search.Unknown(p):
 	case p < 0.01: // the many that nobody asks about would make any forecast look good
 		r.below++
 		r.missed += int(hit)
@@ -98,68 +114,56 @@ func (r *reliability) add(p float64, on bool) {
 	}
 }
 
-// lifted adds a world's lift to scores.
-func (w *world) lifted(scores map[string]search.Answers) map[string]search.Answers {
-	for name, lift := range w.lift {
-		scores[name] = scores[name].Moved(lift)
-	}
-	return scores
-}
-
-// madeUp is a world as the model of the probabilities takes it to be: its truth is a
-// draw of what the recording's may be.
-func (w *world) madeUp(n int) *world {
-	all := make([]int, len(w.truth))
-	for i := range all {
-		all[i] = i
-	}
-	levels := sweep.Levels(w.axes)
-	e := search.Evidence{Objectives: w.columns, Answers: sweep.Score(w.results(), nil, w.columns, all, 1)}
-	for c := range w.axes {
-		e.Cells = append(e.Cells, search.Known{Subject: w.subjects[c], Levels: levels[c], Trials: w.trial[c]})
-	}
-	v := *w
-	v.centre, v.figures, v.lift = nil, nil, map[string][]float64{}
-	drawn := e.Drawn(uint64(n), n)
-	for c := range w.axes {
-		centre, figures := slices.Clone(w.centre[c]), slices.Clone(w.figures[c])
-		for k, m := range w.columns {
-			a, answers := e.Answers[m.Name]
-			switch {
-			case drawn[c] == nil:
-			case !answers:
-				centre[k], figures[k] = drawn[c][k], drawn[c][k]
-			default:
-				if v.lift[m.Name] == nil {
-					v.lift[m.Name] = make([]float64, len(a.Value))
-				}
-				v.lift[m.Name][w.subjects[c]] = drawn[c][k] - a.Value[w.subjects[c]]
-			}
-		}
-		v.centre, v.figures = append(v.centre, centre), append(v.figures, figures)
-	}
-	return &v
-}
-
 // A probability that is none misleads whoever picks by it: of the cells that are
-// said to be on the front with 70 %, 70 % must be.
+// said to be on the front with 70 %, 70 % must be. The curve that shares are corrected
+// by is judged by recordings that it was not fitted to.
 func TestProbabilitiesAreCalibrated(t *testing.T) {
 	if testing.Short() {
 		t.Skip("tens of seconds of simulation")
 	}
-	sweeps, most := uint64(6), 0.15
+	sweeps, most := uint64(4), 0.15
 	if *calibration {
 		sweeps, most = 60, 0.08
 	}
-	w := newWorld(t, "latency_ms_p50", "f1_macro", "model_bytes")
+	trials := []int{1, 3}
+	outcomes := map[string][][]outcome{} // by recording and trials
+	for _, name := range recordings {
+		w := newWorld(t, name, "latency_ms_p50", "f1_macro", "model_bytes")
+		for _, n := range trials {
+			outcomes[name] = append(outcomes[name], w.outcomes(sweeps, n))
+		}
+	}
+	fit := func(without string) (at func(float64) float64, a, b float64) {
+		var shares []float64
+		var on []bool
+		for _, name := range recordings {
+			if name == without {
+				continue
+			}
+			for _, o := range slices.Concat(outcomes[name]...) {
+				if o.share >= 0.01 {
+					shares, on = append(shares, o.share), append(on, o.on)
+				}
+			}
+		}
+		return search.FitCurve(shares, on)
+	}
 	series := []plot.Series{{X: []float64{0, 1}, Y: []float64{0, 1}, Aside: true}}
-	for _, trials := range []int{1, 3} {
-		r := w.reliability(sweeps, trials)
-		base := r.base / float64(r.cells)
-		pictured := plot.Series{Name: fmt.Sprintf("%d trials a cell", trials), Points: true}
-		t.Logf("%d trials a cell, %d cells of 0.01 and more: Brier score %.3f (a constant's %.3f); %d of %d below were on the front",
-			trials, r.cells, r.brier/float64(r.cells), base*(1-base), r.missed, r.below)
-		for _, b := range r.bins {
+	for i, n := range trials {
+		sum := &reliability{}
+		for _, name := range recordings {
+			at, a, b := fit(name)
+			plain := reliabilityOf(outcomes[name][i], func(share float64) float64 { return share })
+			r := reliabilityOf(outcomes[name][i], at)
+			t.Logf("%s, %d trials a cell, curve of the others %.2f %.2f: %v; shares themselves: %v", name, n, a, b, r, plain)
+			sum.join(r)
+			if r.distance() > most {
+				t.Errorf("%s, after %d trials a cell the probabilities are %.3f off on average", name, n, r.distance())
+			}
+		}
+		t.Logf("all, %d trials a cell: %v", n, sum)
+		pictured := plot.Series{Name: fmt.Sprintf("%d trials a cell", n), Points: true}
+		for _, b := range sum.bins {
 			if b.n == 0 {
 				continue
 			}
@@ -169,20 +173,35 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 			pictured.X, pictured.Y = append(pictured.X, said), append(pictured.Y, was)
 			pictured.Low, pictured.High = append(pictured.Low, lo), append(pictured.High, hi)
 		}
-		t.Logf("  mean distance %.3f; on the front were %+.0f %% more than said", r.distance(), 100*r.excess())
 		series = append(series, pictured)
-		if r.distance() > most {
-			t.Errorf("after %d trials a cell the probabilities are %.3f off on average", trials, r.distance())
-		}
-		for n := range *controls {
-			c := w.madeUp(n).reliability(sweeps, trials)
-			t.Logf("  recording made up by the model: mean distance %.3f, %+.0f %% more than said", c.distance(), 100*c.excess())
-		}
 	}
 	if !*calibration {
 		return
 	}
+	at, a, b := fit("")
+	for _, share := range []float64{0.1, 0.3, 0.5, 0.7, 0.9} {
+		if got, want := search.Recorded(share), at(share); math.Abs(got-want) > 0.02 {
+			t.Errorf("a share of %.1f is said to be worth %.3f; the curve through all recordings, %.2f %.2f, says %.3f", share, got, a, b, want)
+		}
+	}
 	draw(t, "search-reliability.svg", plot.Dimension{Title: "probability of being on the front, said"}, plot.Dimension{Title: "share that was on it"}, series)
+}
+
+// join adds what came of other cells.
+func (r *reliability) join(o *reliability) {
+	for i, b := range o.bins {
+		r.bins[i].n += b.n
+		r.bins[i].on += b.on
+		r.bins[i].sum += b.sum
+	}
+	r.brier, r.base = r.brier+o.brier, r.base+o.base
+	r.cells, r.below, r.missed = r.cells+o.cells, r.below+o.below, r.missed+o.missed
+}
+
+func (r *reliability) String() string {
+	n := float64(r.cells)
+	return fmt.Sprintf("mean distance %.3f, %+.0f %% more than said, Brier score %.3f (a constant's %.3f), %d cells, %d of %d below 0.01 on the front",
+		r.distance(), 100*r.excess(), r.brier/n, r.base/n*(1-r.base/n), r.cells, r.missed, r.below)
 }
 
 // wilson is the 95 % interval of a share (Wilson 1927).

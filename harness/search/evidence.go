@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/floats"
-
 	"github.com/seed-c6f48606/harness/reports/stat"
 )
 
@@ -39,16 +37,6 @@ type Known struct {
 type Answers struct {
 	Value []float64   // by subject
 	Draws [][]float64 // by draw, then subject
-}
-
-// Moved are the answers with every value of a subject moved by as much.
-func (a Answers) Moved(by []float64) Answers {
-	move := func(row []float64) []float64 { return floats.AddTo(make([]float64, len(row)), row, by) }
-	out := Answers{Value: move(a.Value)}
-	for _, d := range a.Draws {
-		out.Draws = append(out.Draws, move(d))
-	}
-	return out
 }
 
 // Columns lists the metrics of a row of values.

@@ -1,11 +1,10 @@
 package search
 
-// Drawn is a draw of what the values may be, by cell; nil where they are not known.
-func (e Evidence) Drawn(seed uint64, n int) [][]float64 {
-	_, p := e.shares(0, seed)
-	out := make([][]float64, len(e.Cells))
-	for j, row := range p.draw(n) {
-		out[p.cells[j]] = row
-	}
-	return out
+// Recorded is the curve that probabilities are corrected by.
+var Recorded = func(share float64) float64 { return recorded.at(share) }
+
+// FitCurve returns the curve through shares and what came of them, and its a and b.
+func FitCurve(shares []float64, on []bool) (at func(share float64) float64, a, b float64) {
+	c := fitCurve(shares, on)
+	return c.at, c.a, c.b
 }

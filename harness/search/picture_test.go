@@ -56,7 +56,7 @@ func (w *world) curve(name string, h *search.Halving, s *sitting, order []search
 // The curve that docs/search.md shows: at every cost the search must not be worse
 // than a grid that is cut short there.
 func TestHalvingIsNoWorseThanAGridCutShort(t *testing.T) {
-	w := newWorld(t, "latency_ms_p50", "f1_macro", "model_bytes")
+	w := newWorld(t, recordings[0], "latency_ms_p50", "f1_macro", "model_bytes")
 	h := w.halving(1)
 	s := w.run(h, 1, false)
 	halving := w.curve("halving", h, s, s.order)

@@ -23,15 +23,16 @@ import (
 	"github.com/seed-c6f48606/harness/runners/wire"
 )
 
-// The recording is of a real sweep of 1,000 cells; docs/search.md says which and
-// how. cells.csv.gz has a line a cell with the values of its valid trials, joined
-// by semicolons; answers.gz has what each artefact and threshold answered.
-const (
-	cellsFile   = "testdata/cells.csv.gz"
-	answersFile = "testdata/answers.gz"
-)
+// The recordings are of real sweeps; docs/search.md says which and how. NAME.cells.csv.gz
+// has a line a cell with the values of its valid trials, joined by semicolons;
+// NAME.answers.gz has what each artefact and threshold answered.
+var recordings = []string{"service-nano", "clinc150-nano"}
 
-var recordFrom = flag.String("record", "", "rewrite the recording from the last run of this store; of several, joined by commas, a trial is taken from the first that has its samples")
+func recordingFiles(name string) (cells, answers string) {
+	return "testdata/" + name + ".cells.csv.gz", "testdata/" + name + ".answers.gz"
+}
+
+var recordFrom = flag.String("record", "", "NAME=STORE: rewrite a recording from the last run of this store; of several, joined by commas, a trial is taken from the first that has its samples")
 
 // recording is a sweep in which every cell was measured.
 type recording struct {
@@ -49,11 +50,12 @@ var recorded = []string{"latency_ms_p50", "throughput_per_s", "model_bytes", "pe
 
 // TestRecord makes the recording anew from a store.
 func TestRecord(t *testing.T) {
-	if *recordFrom == "" {
-		t.Skip("no -record STORE")
+	name, stores, ok := strings.Cut(*recordFrom, "=")
+	if !ok {
+		t.Skip("no -record NAME=STORE")
 	}
 	var r *sweep.Record
-	for _, name := range strings.Split(*recordFrom, ",") {
+	for _, name := range strings.Split(stores, ",") {
 		s, err := store.OpenExisting(context.Background(), name)
 		if err != nil {
 			t.Fatal(err)
@@ -81,6 +83,7 @@ func TestRecord(t *testing.T) {
 	if err := rec.write(&cells, &answers); err != nil {
 		t.Fatal(err)
 	}
+	cellsFile, answersFile := recordingFiles(name)
 	for name, b := range map[string]*bytes.Buffer{cellsFile: &cells, answersFile: &answers} {
 		var packed bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
@@ -182,9 +185,9 @@ func (r recording) write(cells, answers io.Writer) error {
 	return err
 }
 
-// readRecording reads the recording of the repository.
-func readRecording(t *testing.T) recording {
+func readRecording(t *testing.T, name string) recording {
 	t.Helper()
+	cellsFile, answersFile := recordingFiles(name)
 	open := func(name string) *bufio.Reader {
 		f, err := os.Open(name)
 		if err != nil {

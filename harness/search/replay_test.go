@@ -17,17 +17,16 @@ import (
 type world struct {
 	recording
 	columns []search.Metric
-	trial   [][][]float64        // by cell and repeat: recorded trials
-	centre  [][]float64          // by cell: their medians
-	noise   [][]float64          // deviations of the trials, as factors
-	figures [][]float64          // by cell: the columns' values, answers on all items
-	lift    map[string][]float64 // by metric of answers and subject: added to every score
+	trial   [][][]float64 // by cell and repeat: recorded trials
+	centre  [][]float64   // by cell: their medians
+	noise   [][]float64   // deviations of the trials, as factors
+	figures [][]float64   // by cell: the columns' values, answers on all items
 }
 
-// newWorld reads the objectives off the recording.
-func newWorld(t *testing.T, objectives ...string) *world {
+// newWorld reads the objectives off a recording.
+func newWorld(t *testing.T, recording string, objectives ...string) *world {
 	t.Helper()
-	rec := readRecording(t)
+	rec := readRecording(t, recording)
 	columns, err := search.Objectives(objectives)
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +163,7 @@ func TestHalvingFindsTheFrontOfARecordedSweep(t *testing.T) {
 		{[]string{"latency_ms_p50", "f1_macro", "peak_rss_bytes"}, 0.98, 0},
 		{[]string{"latency_ms_p50", "throughput_per_s", "f1_macro", "model_bytes"}, 0, 0},
 	} {
-		w := newWorld(t, c.objectives...)
+		w := newWorld(t, recordings[0], c.objectives...)
 		for _, planted := range []bool{false, true} {
 			var volumes, costs []float64
 			n := *seeds
@@ -228,9 +227,6 @@ func (w *world) other(seed uint64) (*world, []int) {
 		for k, m := range w.columns {
 			if a, ok := scores[m.Name]; ok {
 				figures[k] = a.Value[w.subjects[c]]
-				if lift := w.lift[m.Name]; lift != nil {
-					figures[k] += lift[w.subjects[c]]
-				}
 			}
 		}
 		v.figures = append(v.figures, figures)
