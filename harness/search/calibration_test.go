@@ -121,9 +121,9 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 	if testing.Short() {
 		t.Skip("tens of seconds of simulation")
 	}
-	sweeps, most := uint64(4), 0.15
+	sweeps, most, mostOfAll := uint64(4), 0.15, 0.1
 	if *calibration {
-		sweeps, most = 60, 0.08
+		sweeps, most, mostOfAll = 60, 0.05, 0.02
 	}
 	trials := []int{1, 3}
 	outcomes := map[string][][]outcome{} // by recording and trials
@@ -162,6 +162,9 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 			}
 		}
 		t.Logf("all, %d trials a cell: %v", n, sum)
+		if sum.distance() > mostOfAll {
+			t.Errorf("after %d trials a cell the probabilities of all recordings are %.3f off on average", n, sum.distance())
+		}
 		pictured := plot.Series{Name: fmt.Sprintf("%d trials a cell", n), Points: true}
 		for _, b := range sum.bins {
 			if b.n == 0 {

@@ -26,7 +26,7 @@ import (
 // The recordings are of real sweeps; docs/search.md says which and how. NAME.cells.csv.gz
 // has a line a cell with the values of its valid trials, joined by semicolons;
 // NAME.answers.gz has what each artefact and threshold answered.
-var recordings = []string{"service-nano", "clinc150-nano"}
+var recordings = []string{"service-nano", "clinc150-nano", "hwu64"}
 
 func recordingFiles(name string) (cells, answers string) {
 	return "testdata/" + name + ".cells.csv.gz", "testdata/" + name + ".answers.gz"

@@ -25,7 +25,8 @@ import (
 //   - 2: not of fewer than stat.MinCount; outliers are marked
 //   - 3: probabilities of the front are of values drawn towards what is regular
 //   - 4: and corrected by what such are worth in made-up sweeps
-const Rules = 4
+//   - 5: of metrics together, and corrected by what they were worth in recorded sweeps
+const Rules = 5
 
 // Summary is what a report says of a run beside its rows. A number that is not
 // finite is null.
