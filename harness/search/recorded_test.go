@@ -71,7 +71,7 @@ func TestRecord(t *testing.T) {
 		}
 		for _, trial := range part.Trials {
 			same := func(q store.Trial) bool {
-				return q.Cell == trial.Cell && q.Repeat == trial.Repeat && q.Attempt == trial.Attempt
+				return q.Cell == trial.Cell && q.Repeat == trial.Repeat && q.Attempt == trial.Attempt && len(q.Result.Samples) > 0
 			}
 			if len(trial.Result.Samples) > 0 && !slices.ContainsFunc(r.Trials, same) {
 				r.Trials = append(r.Trials, trial)

@@ -9,6 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 )
 
 const (
@@ -70,16 +71,26 @@ func newRegular(p *posterior) *regular {
 		r.groups[at[name]] = append(r.groups[at[name]], j)
 	}
 	for _, c := range p.columns {
-		if c.answers != nil || slices.Min(c.value) > 0 { // else it has no logarithm
-			y := make([]float64, len(c.value))
-			for u, v := range c.value {
-				y[u] = c.scale(v)
-			}
+		y := make([]float64, len(c.value))
+		for u, v := range c.value {
+			y[u] = c.scale(v) // a value of 0 or less has no logarithm
+		}
+		if finite(y) {
 			c.parts = r.split(c.cells(y))
 		}
 	}
-	r.blend(p, r.noise(p))
+	noise := r.noise(p)
+	for k, c := range p.columns {
+		if c.parts != nil && !finite(noise[pair{k, k}]) {
+			c.parts = nil
+		}
+	}
+	r.blend(p, noise)
 	return r
+}
+
+func finite(xs []float64) bool {
+	return !slices.ContainsFunc(xs, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
 }
 
 // cells are values of units, by cell.
@@ -91,8 +102,9 @@ func (c *column) cells(units []float64) []float64 {
 	return out
 }
 
-// split takes a value a cell apart. Parts are scaled so that white noise is as large
-// in all.
+// split takes a value a cell apart. Its parts are more than there are cells, so that
+// those of groups and cells are not free of each other, and smaller where a vector
+// or a group has few cells; each is drawn against its own noise.
 func (r *regular) split(y []float64) []float64 {
 	out := r.basis.parts(y)
 	own := slices.Clone(y)
@@ -107,7 +119,17 @@ func (r *regular) split(y []float64) []float64 {
 		}
 		out = append(out, mean*math.Sqrt(float64(len(cells))))
 	}
-	return append(out, own...)
+	out = append(out, own...)
+	// What rounding leaves of nothing is nothing: a size that no axis but bits changes has
+	// no irregularity to go by.
+	const rounding = 1e-10
+	_, spread := stat.MeanStdDev(y, nil)
+	for i, x := range out {
+		if math.Abs(x) <= rounding*spread*math.Sqrt(float64(len(y))) {
+			out[i] = 0
+		}
+	}
+	return out
 }
 
 // join is the other way round.
@@ -123,8 +145,8 @@ func (r *regular) join(parts []float64) []float64 {
 	return out
 }
 
-// kinds are parts that are alike. Of the last two, local ones, only those of like
-// values are.
+// kinds are parts that are alike. Of the last two, local ones, only those of cells of
+// like values are.
 func (r *regular) kinds() (out [][]int, local int) {
 	from := 0
 	ends := append(slices.Clone(r.basis.ends), len(r.basis.basis)+len(r.groups))
@@ -186,26 +208,22 @@ func (r *regular) blend(p *posterior, noise map[pair][]float64) {
 		own := noise[pair{k, k}]
 		c.exact = own != nil && floats.Max(own) == 0
 		sizes[k] = make([]size, len(r.basis.basis)+len(r.groups)+len(p.cells))
+		if c.parts == nil {
+			continue
+		}
+		values := r.values(c)
 		for n, kind := range kinds {
-			if c.parts == nil {
-				continue
-			}
+			// A cell alone in its group has nothing beside what the group has.
+			live := slices.DeleteFunc(slices.Clone(kind), func(i int) bool { return c.parts[i] == 0 && own[i] == 0 })
 			if n < local {
-				s := c.size(kind, own)
-				for _, i := range kind {
-					sizes[k][i] = s
+				for _, i := range live {
+					sizes[k][i] = c.size(live, own)
 				}
 				continue
 			}
-			value := func(i int) float64 {
-				if i -= len(r.basis.basis); i < len(r.groups) {
-					return c.value[c.unit[r.groups[i][0]]]
-				}
-				return c.value[c.unit[i-len(r.groups)]]
-			}
-			order := slices.SortedFunc(slices.Values(kind), func(a, b int) int { return cmp.Or(cmp.Compare(value(a), value(b)), cmp.Compare(a, b)) })
-			for o, i := range order {
-				sizes[k][i] = c.size(order[max(0, o-neighbours/2):min(len(order), o+neighbours/2+1)], own)
+			slices.SortFunc(live, func(a, b int) int { return cmp.Or(cmp.Compare(values[a], values[b]), cmp.Compare(a, b)) })
+			for o, i := range live {
+				sizes[k][i] = c.size(live[max(0, o-neighbours/2):min(len(live), o+neighbours/2+1)], own)
 			}
 		}
 	}
@@ -216,6 +234,20 @@ func (r *regular) blend(p *posterior, noise map[pair][]float64) {
 			r.blends[i] = newBlend(i, corr, sizes, noise)
 		}
 	}
+}
+
+// values are the figures that local parts are of, of a group their mean, by part.
+func (r *regular) values(c *column) []float64 {
+	out := make([]float64, len(r.basis.basis))
+	cells := c.cells(c.value)
+	for _, group := range r.groups {
+		mean := 0.0
+		for _, j := range group {
+			mean += cells[j] / float64(len(group))
+		}
+		out = append(out, mean)
+	}
+	return append(out, cells...)
 }
 
 // size is that of the parts near, with their noise.
@@ -232,9 +264,16 @@ func (c *column) size(near []int, noise []float64) size {
 
 // correlation is that of the columns' true parts of a kind.
 func correlation(columns []*column, kind []int, sizes [][]size, noise map[pair][]float64) *mat.SymDense {
-	c := mat.NewSymDense(len(columns), nil)
+	out := mat.NewSymDense(len(columns), nil)
 	for k := range columns {
-		c.SetSym(k, k, 1)
+		out.SetSym(k, k, 1)
+	}
+	if len(kind) < 2 {
+		return out // one shows nothing of it
+	}
+	each := mat.NewSymDense(len(columns), nil)
+	each.CopySym(out)
+	for k := range columns {
 		for l := range k {
 			var product, most float64
 			for _, i := range kind {
@@ -244,33 +283,31 @@ func correlation(columns []*column, kind []int, sizes [][]size, noise map[pair][
 				}
 			}
 			if most > 0 {
-				c.SetSym(k, l, max(-1, min(1, product/most)))
+				each.SetSym(k, l, max(-1, min(1, product/most)))
 			}
 		}
 	}
-	// Of pairs that were estimated one by one, the nearest that all can have; and a few
-	// parts show little of it.
-	n := float64(len(kind))
-	trust := n / (n + float64(len(columns)) + 1)
+	// They were estimated pair by pair: the nearest that all can have.
 	var e mat.EigenSym
-	if !e.Factorize(c, true) {
-		trust = 0
+	if !e.Factorize(each, true) {
+		return out
 	}
-	var v mat.Dense
-	e.VectorsTo(&v)
 	values := e.Values(nil)
 	for i, x := range values {
 		values[i] = max(x, 0)
 	}
-	var half, whole mat.Dense
+	var v, half, all mat.Dense
+	e.VectorsTo(&v)
 	half.Mul(&v, mat.NewDiagDense(len(values), values))
-	whole.Mul(&half, v.T())
+	all.Mul(&half, v.T())
+	n := float64(len(kind))
+	trust := n / (n + float64(len(columns)) + 1) // a few parts show little
 	for k := range columns {
 		for l := range k {
-			c.SetSym(k, l, trust*whole.At(k, l)/math.Sqrt(whole.At(k, k)*whole.At(l, l)))
+			out.SetSym(k, l, trust*all.At(k, l)/math.Sqrt(all.At(k, k)*all.At(l, l)))
 		}
 	}
-	return c
+	return out
 }
 
 // newBlend is part i's, by the rules of normal values: what is true of it is, on
@@ -318,7 +355,7 @@ func newBlend(i int, corr mat.Symmetric, sizes [][]size, noise map[pair][]float6
 // draw draws what may be true of the columns, by unit, on the scale where noise
 // adds; nil where a column has no parts. A draw of what such parts are and one of the
 // noise make a figure that might have been; the true part is as far from the drawn one
-// as the figures let expect (Matheron's rule).
+// as the figures let expect (Matheron's rule, part by part).
 func (r *regular) draw(p *posterior, noise [][]float64, n int) [][]float64 {
 	out := make([][]float64, len(p.columns))
 	if r == nil {

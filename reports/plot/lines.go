@@ -25,7 +25,7 @@ type Series struct {
 // point, or one that has no place on an axis.
 func Lines(w io.Writer, x, y Dimension, series []Series) error {
 	p := newPlot(x, y)
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.XOffs, p.Legend.YOffs = -vg.Points(6), vg.Points(6) // in the lower right corner
 	p.Legend.TextStyle.Color = ink
 	colors := []color.Color{accent, reference, ink}
 	drawn := 0
@@ -69,7 +69,8 @@ func Lines(w io.Writer, x, y Dimension, series []Series) error {
 		return fmt.Errorf("drawing %s over %s: no point", y.Title, x.Title)
 	}
 	p.Legend.ThumbnailWidth = vg.Points(18)
-	p.Legend.TextStyle.Font.Size = vg.Points(9)
+	p.Legend.TextStyle.Font = p.X.Tick.Label.Font
 	p.Legend.TextStyle.YAlign = draw.YCenter
+	p.Legend.Padding = 0.8 * p.Legend.TextStyle.Font.Size // a centred line counts as half of its height
 	return write(w, p, 5.6*vg.Inch, 3.7*vg.Inch)
 }
