@@ -70,7 +70,9 @@ func (l *lines) Step(n int, what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.done += n
-	if l.quiet || time.Since(l.told) < tellEvery && l.done < l.total {
+	ended := l.done == l.total
+	l.total = max(l.total, l.done) // a search cannot know how large its front will be
+	if l.quiet || time.Since(l.told) < tellEvery && !ended {
 		return
 	}
 	l.told = time.Now()

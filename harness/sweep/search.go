@@ -328,9 +328,13 @@ func (h *halving) tell(s *sitting) error {
 	return nil
 }
 
-// skip counts the slots of dropped cells, less those of the front's last trials,
-// as done.
+// skip counts the slots of dropped cells as done, less those of the front's last
+// trials, of which every cell may have some that is not dropped yet.
 func (h *halving) skip(s *sitting) {
+	last := h.Front()
+	if last == nil {
+		last = h.Alive()
+	}
 	n := 0
 	for c := range h.cells {
 		for r := range h.Repeats {
@@ -339,7 +343,7 @@ func (h *halving) skip(s *sitting) {
 			}
 		}
 	}
-	if n -= len(h.Front()) * h.Fresh; n > h.skipped {
+	if n -= len(last) * h.Fresh; n > h.skipped {
 		s.progress.Step(n-h.skipped, "")
 		h.skipped = n
 	}
