@@ -215,9 +215,10 @@ func (r *regular) blend(p *posterior, noise map[pair][]float64) {
 		for n, kind := range kinds {
 			// A cell alone in its group has nothing beside what the group has.
 			live := slices.DeleteFunc(slices.Clone(kind), func(i int) bool { return c.parts[i] == 0 && own[i] == 0 })
-			if n < local {
+			if n < local && len(live) > 0 {
+				s := c.size(live, own)
 				for _, i := range live {
-					sizes[k][i] = c.size(live, own)
+					sizes[k][i] = s
 				}
 				continue
 			}
