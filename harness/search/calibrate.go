@@ -13,9 +13,7 @@ import "math"
 func (e Evidence) Probabilities(draws int, seed uint64) []float64 {
 	out := e.Shares(draws, seed)
 	for i, s := range out {
-		if s > 0 && s < 1 {
-			out[i] = recorded.at(s)
-		}
+		out[i] = recorded.at(s)
 	}
 	return out
 }
@@ -28,7 +26,15 @@ type curve struct{ a, b float64 }
 // fits it.
 var recorded = curve{0.29, 0.84}
 
-func (c curve) at(share float64) float64 { return 1 / (1 + math.Exp(-c.a-c.b*logOdds(share))) }
+// at is the probability that a share is worth; none and all stay what they are.
+func (c curve) at(share float64) float64 {
+	if share <= 0 || share >= 1 {
+		return share
+	}
+	return c.of(logOdds(share))
+}
+
+func (c curve) of(logOdds float64) float64 { return 1 / (1 + math.Exp(-c.a-c.b*logOdds)) }
 
 func logOdds(p float64) float64 {
 	const least = 1e-3 // of a thousand draws

@@ -13,7 +13,8 @@ func fitCurve(shares []float64, on []bool) curve {
 		// The gradient and the curvature of the log likelihood.
 		var ga, gb, haa, hab, hbb float64
 		for i, s := range shares {
-			x, p := logOdds(s), c.at(s)
+			x := logOdds(s)
+			p := c.of(x)
 			left := -p
 			if on[i] {
 				left++

@@ -85,11 +85,7 @@ func (w *world) outcomes(sweeps uint64, trials int) (out []outcome) {
 func reliabilityOf(outcomes []outcome, at func(share float64) float64) *reliability {
 	r := &reliability{}
 	for _, o := range outcomes {
-		p := o.share
-		if p > 0 && p < 1 {
-			p = at(p)
-		}
-		r.add(p, o.on)
+		r.add(at(o.share), o.on)
 	}
 	return r
 }
@@ -125,12 +121,15 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 	if *calibration {
 		sweeps, most, mostOfAll, curveOff = 60, 0.05, 0.02, 0.02
 	}
-	trials := []int{1, 3}
-	outcomes := map[string][][]outcome{} // by recording and trials
+	kinds := []struct {
+		trials int
+		name   string
+	}{{1, "1 trial a cell"}, {3, "3 trials a cell"}}
+	outcomes := map[string][][]outcome{} // by recording and kind
 	for _, name := range recordings {
 		w := newWorld(t, name, "latency_ms_p50", "f1_macro", "model_bytes")
-		for _, n := range trials {
-			outcomes[name] = append(outcomes[name], w.outcomes(sweeps, n))
+		for _, k := range kinds {
+			outcomes[name] = append(outcomes[name], w.outcomes(sweeps, k.trials))
 		}
 	}
 	fit := func(without string) (at func(float64) float64, a, b float64) {
@@ -149,26 +148,26 @@ func TestProbabilitiesAreCalibrated(t *testing.T) {
 		return search.FitCurve(shares, on)
 	}
 	series := []plot.Series{{X: []float64{0, 1}, Y: []float64{0, 1}, Aside: true}}
-	for i, n := range trials {
+	for i, k := range kinds {
 		sum := &reliability{}
 		for _, name := range recordings {
 			at, a, b := fit(name)
 			plain := reliabilityOf(outcomes[name][i], func(share float64) float64 { return share })
 			r := reliabilityOf(outcomes[name][i], at)
-			t.Logf("%s, %d trials a cell, curve of the others %.2f %.2f: %v; shares themselves: %v", name, n, a, b, r, plain)
+			t.Logf("%s, %s, curve of the others %.2f %.2f: %v; shares themselves: %v", name, k.name, a, b, r, plain)
 			sum.join(r)
 			if r.distance() > most {
-				t.Errorf("%s, after %d trials a cell the probabilities are %.3f off on average", name, n, r.distance())
+				t.Errorf("%s, after %s the probabilities are %.3f off on average", name, k.name, r.distance())
 			}
 		}
-		t.Logf("all, %d trials a cell: %v", n, sum)
+		t.Logf("all, %s: %v", k.name, sum)
 		if sum.distance() > mostOfAll {
-			t.Errorf("after %d trials a cell the probabilities of all recordings are %.3f off on average", n, sum.distance())
+			t.Errorf("after %s the probabilities of all recordings are %.3f off on average", k.name, sum.distance())
 		}
 		if 200*sum.missed > sum.below {
-			t.Errorf("after %d trials a cell %d of %d cells of less than 0.01 were on the front", n, sum.missed, sum.below)
+			t.Errorf("after %s %d of %d cells of less than 0.01 were on the front", k.name, sum.missed, sum.below)
 		}
-		pictured := plot.Series{Name: []string{"", "1 trial a cell", "", "3 trials a cell"}[n], Points: true}
+		pictured := plot.Series{Name: k.name, Points: true}
 		for _, b := range sum.bins {
 			if b.n == 0 {
 				continue

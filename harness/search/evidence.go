@@ -145,12 +145,6 @@ const DefaultDraws = 1000
 // out. A cell that lacks a value is NaN, and so
 // are all where no cell has two trials to judge the noise by.
 func (e Evidence) Shares(draws int, seed uint64) []float64 {
-	shares, _ := e.shares(draws, seed)
-	return shares
-}
-
-// shares returns the posterior too, nil where there is none.
-func (e Evidence) shares(draws int, seed uint64) ([]float64, *posterior) {
 	values := e.Values()
 	out := make([]float64, len(e.Cells))
 	pool := e.noise()
@@ -162,11 +156,11 @@ func (e Evidence) shares(draws int, seed uint64) ([]float64, *posterior) {
 		}
 	}
 	if pool == nil {
-		return out, nil
+		return out
 	}
 	p := e.posterior(values, known, pool, seed)
 	for n := range draws {
-		for i, on := range p.front(p.draw(n)) {
+		for i, on := range e.frontOf(p.draw(n)) {
 			if on {
 				out[i]++
 			}
@@ -175,17 +169,19 @@ func (e Evidence) shares(draws int, seed uint64) ([]float64, *posterior) {
 	for i := range out {
 		out[i] /= float64(draws)
 	}
-	return out, p
+	return out
 }
 
 // Front marks the cells whose medians meet Where and are dominated by no other
 // such cell's.
-func (e Evidence) Front() []bool {
+func (e Evidence) Front() []bool { return e.frontOf(e.Values()) }
+
+// frontOf is that of cells that have these values, by cell; nil = they are not known.
+func (e Evidence) frontOf(values [][]float64) []bool {
 	columns := Columns(e.Objectives, e.Where)
-	values := e.Values()
 	points := make([][]float64, len(values))
 	for i, row := range values {
-		if e.holds(columns, row) {
+		if row != nil && e.holds(columns, row) {
 			points[i] = costs(e.Objectives, row)
 		}
 	}

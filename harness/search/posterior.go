@@ -130,23 +130,12 @@ func (p *posterior) noise(n int) [][]float64 {
 	return out
 }
 
-// front marks the cells that are on the front where the known ones have these values.
-func (p *posterior) front(rows [][]float64) []bool {
-	columns := Columns(p.Objectives, p.Where)
-	points := make([][]float64, len(p.Cells))
-	for j, row := range rows {
-		if p.holds(columns, row) {
-			points[p.cells[j]] = costs(p.Objectives, row)
-		}
-	}
-	return front(points)
-}
-
-// draw returns what the cells' values may be, by known cell and column.
+// draw returns what the cells' values may be, by cell and column; nil where they are
+// not known.
 func (p *posterior) draw(n int) [][]float64 {
-	rows := make([][]float64, len(p.cells))
-	for j := range rows {
-		rows[j] = make([]float64, len(p.columns))
+	rows := make([][]float64, len(p.Cells))
+	for _, i := range p.cells {
+		rows[i] = make([]float64, len(p.columns))
 	}
 	noise := p.noise(n)
 	drawn := p.regular.draw(p, noise, n)
@@ -164,7 +153,7 @@ func (p *posterior) draw(n int) [][]float64 {
 			default:
 				v += noise[k][u]
 			}
-			rows[j][k] = v
+			rows[p.cells[j]][k] = v
 		}
 	}
 	return rows

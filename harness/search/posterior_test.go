@@ -75,12 +75,7 @@ func TestDrawsGoTowardsWhatIsRegular(t *testing.T) {
 		e.Cells = append(e.Cells, k)
 	}
 	off := func() (sum float64) {
-		values := e.Values()
-		known := make([]bool, len(values))
-		for i := range known {
-			known[i] = true
-		}
-		p := e.posterior(values, known, e.noise(), 5)
+		p := posteriorOf(e)
 		for n := range 50 {
 			for i, row := range p.draw(n) {
 				sum += math.Abs(math.Log(row[0] / truth[i]))
@@ -124,11 +119,7 @@ func TestTheSameAnswersStayEqual(t *testing.T) {
 		e.Cells = append(e.Cells, Known{Subject: i, Levels: l, Trials: [][]float64{{1 + rng.Float64(), math.NaN()}, {1 + rng.Float64(), math.NaN()}}})
 	}
 	e.Answers = map[string]Answers{"f1_macro": a}
-	known := make([]bool, len(levels))
-	for i := range known {
-		known[i] = true
-	}
-	p := e.posterior(e.Values(), known, e.noise(), 1)
+	p := posteriorOf(e)
 	if p.regular == nil {
 		t.Fatal("no structure was looked for")
 	}

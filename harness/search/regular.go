@@ -109,11 +109,8 @@ func (r *regular) split(y []float64) []float64 {
 	out := r.basis.parts(y)
 	own := slices.Clone(y)
 	floats.Sub(own, r.basis.sum(out))
-	for _, cells := range r.groups {
-		mean := 0.0
-		for _, j := range cells {
-			mean += own[j] / float64(len(cells))
-		}
+	for g, mean := range r.means(own) {
+		cells := r.groups[g]
 		for _, j := range cells {
 			own[j] -= mean
 		}
@@ -239,16 +236,19 @@ func (r *regular) blend(p *posterior, noise map[pair][]float64) {
 
 // values are the figures that local parts are of, of a group their mean, by part.
 func (r *regular) values(c *column) []float64 {
-	out := make([]float64, len(r.basis.basis))
 	cells := c.cells(c.value)
-	for _, group := range r.groups {
-		mean := 0.0
+	return slices.Concat(make([]float64, len(r.basis.basis)), r.means(cells), cells)
+}
+
+// means are those of the groups' cells.
+func (r *regular) means(cells []float64) []float64 {
+	out := make([]float64, len(r.groups))
+	for g, group := range r.groups {
 		for _, j := range group {
-			mean += cells[j] / float64(len(group))
+			out[g] += cells[j] / float64(len(group))
 		}
-		out = append(out, mean)
 	}
-	return append(out, cells...)
+	return out
 }
 
 // size is that of the parts near, with their noise.
