@@ -13,8 +13,7 @@
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -277,8 +276,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -447,8 +445,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -759,8 +756,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1069,8 +1065,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1285,8 +1280,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -1703,8 +1697,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2066,8 +2059,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2307,8 +2299,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T1P2(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX

@@ -13,8 +13,7 @@
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -256,8 +255,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -387,8 +385,7 @@ store3:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -480,8 +477,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -552,8 +548,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -734,8 +729,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1008,8 +1002,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1175,8 +1168,7 @@ store3:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1302,8 +1294,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1407,8 +1398,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -1712,8 +1702,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1851,8 +1840,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1962,8 +1950,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -2288,13 +2275,11 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -2309,7 +2294,6 @@ TEXT ·mul6ShortSuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ intTile_actView+actView_half(BX), CX
 	SHLQ $2, R11
 	MOVQ R13, R14
-	XORQ R15, R15
 	XORQ R14, R14
 panel:
 	MOVQ c+0(FP), BX
@@ -2329,10 +2313,8 @@ panel:
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_blocks(BX), AX
-	XORQ R15, R15
 	XORQ R14, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -2345,11 +2327,8 @@ tile:
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R15*1), Z30
-	PREFETCHT0 512(R14)(R15*1)
-	ADDQ $32, R15
+	VCVTPH2PS (R8), Z30
+	ADDQ $32, R8
 	MOVQ $7, R14
 sameSuper:
 	PREFETCHT1 (R12)
@@ -2597,9 +2576,7 @@ store7:
 	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
 	MOVQ intTile_stepScales(BX), AX
-	MOVQ intTile_stepSuper(BX), R13
-	ADDQ AX, intTile_fine(BX)
-	ADDQ R13, intTile_super(BX)
+	ADDQ AX, intTile_super(BX)
 	ADDQ $64, intTile_output+output_y(BX)
 	JMP panel
 done:
@@ -2614,13 +2591,11 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -2635,7 +2610,6 @@ TEXT ·mul6ShortSuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ intTile_actView+actView_half(BX), CX
 	SHLQ $2, R11
 	MOVQ R13, R14
-	XORQ R15, R15
 	XORQ R14, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
@@ -2644,11 +2618,8 @@ TEXT ·mul6ShortSuperAVX512T4(SB), NOSPLIT, $0-8
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R15*1), Z18
-	PREFETCHT0 512(R14)(R15*1)
-	ADDQ $32, R15
+	VCVTPH2PS (R8), Z18
+	ADDQ $32, R8
 	MOVQ $7, R14
 sameSuper:
 	VPBROADCASTD (R10), Z14
@@ -2820,13 +2791,11 @@ store3:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -2841,18 +2810,14 @@ TEXT ·mul6ShortSuperAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ intTile_actView+actView_half(BX), CX
 	SHLQ $2, R11
 	MOVQ R13, R14
-	XORQ R15, R15
 	XORQ R14, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R15*1), Z12
-	PREFETCHT0 512(R14)(R15*1)
-	ADDQ $32, R15
+	VCVTPH2PS (R8), Z12
+	ADDQ $32, R8
 	MOVQ $7, R14
 sameSuper:
 	VPBROADCASTD (R10), Z10
@@ -2974,13 +2939,11 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -2995,17 +2958,13 @@ TEXT ·mul6ShortSuperAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ intTile_actView+actView_half(BX), CX
 	SHLQ $2, R11
 	MOVQ R13, R14
-	XORQ R15, R15
 	XORQ R14, R14
 	VPXORD Z0, Z0, Z0
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R15*1), Z9
-	PREFETCHT0 512(R14)(R15*1)
-	ADDQ $32, R15
+	VCVTPH2PS (R8), Z9
+	ADDQ $32, R8
 	MOVQ $7, R14
 sameSuper:
 	VPBROADCASTD (R10), Z8
@@ -3100,14 +3059,12 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -3125,7 +3082,6 @@ panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_apartScales(BX), DX
 	MOVQ intTile_apart(BX), BX
-	XORQ R15, R15
 	XORQ R14, R14
 	LEAQ (BX)(BX*2), R12
 	LEAQ (DX)(DX*2), R13
@@ -3136,22 +3092,12 @@ panel:
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R15*1), Z24
-	PREFETCHT0 512(R14)(R15*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R15*1), Z25
-	PREFETCHT0 512(R14)(R15*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R15*1), Z26
-	PREFETCHT0 512(R14)(R15*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R15*1), Z27
-	PREFETCHT0 512(R14)(R15*1)
-	ADDQ $32, R15
+	VCVTPH2PS (R8), Z24
+	VCVTPH2PS (R8)(DX*1), Z25
+	VCVTPH2PS (R8)(DX*2), Z26
+	VCVTPH2PS (R8)(R13*1), Z27
+	ADDQ $32, R8
 	MOVQ $7, R14
-	MOVQ intTile_apart(BX), BX
 sameSuper:
 	PREFETCHT1 4096(SI)
 	PREFETCHT1 4160(SI)
@@ -3472,9 +3418,7 @@ store3:
 	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
 	MOVQ intTile_stepScales(BX), AX
-	MOVQ intTile_stepSuper(BX), R13
-	ADDQ AX, intTile_fine(BX)
-	ADDQ R13, intTile_super(BX)
+	ADDQ AX, intTile_super(BX)
 	ADDQ $64, intTile_output+output_y(BX)
 	JMP panel
 done:

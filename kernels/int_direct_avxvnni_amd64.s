@@ -13,8 +13,7 @@
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -166,8 +165,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -273,8 +271,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -507,8 +504,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -694,8 +690,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -975,8 +970,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI

@@ -13,8 +13,7 @@
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -317,8 +316,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -531,8 +529,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -945,8 +942,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1176,8 +1172,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1334,8 +1329,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -1620,8 +1614,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1928,8 +1921,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2163,8 +2155,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -2600,8 +2591,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2843,8 +2833,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3013,8 +3002,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX

@@ -13,8 +13,7 @@
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -288,8 +287,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -456,8 +454,7 @@ store3:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -584,8 +581,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -690,8 +686,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -999,8 +994,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1270,8 +1264,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1427,8 +1420,7 @@ store3:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1542,8 +1534,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1631,8 +1622,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -1851,8 +1841,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2153,8 +2142,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2341,8 +2329,7 @@ store3:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2487,8 +2474,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -2610,8 +2596,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -2966,8 +2951,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3242,8 +3226,7 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3405,8 +3388,7 @@ store3:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3526,8 +3508,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -3624,8 +3605,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
@@ -3886,13 +3866,11 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -3905,7 +3883,7 @@ TEXT ·mul4SuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ R13, R14
 	MOVL $0x41000000, R14
 	VPBROADCASTD R14, Z23
-	XORQ R13, R13
+	SUBQ $128, R8
 	XORQ R14, R14
 panel:
 	MOVQ c+0(FP), BX
@@ -3923,12 +3901,11 @@ panel:
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_blocks(BX), AX
 	MOVL $0x41000000, R14
 	VPBROADCASTD R14, Z23
-	XORQ R13, R13
+	SUBQ $128, R8
 	XORQ R14, R14
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_sums(BX), CX
@@ -3944,14 +3921,9 @@ tile:
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z21
-	PREFETCHT0 512(R14)(R13*1)
-	MOVQ intTile_superMin(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z22
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ $32, R13
+	VCVTPH2PS 128(R8), Z21
+	VCVTPH2PS 160(R8), Z22
+	ADDQ $192, R8
 	MOVQ $7, R14
 sameSuper:
 	PREFETCHT1 (R12)
@@ -4072,7 +4044,7 @@ sameSuper:
 	VCVTDQ2PS Z20, Z20
 	VMULPS.BCST 28(R9), Z8, Z9
 	VFMADD231PS Z9, Z20, Z7
-	VPMOVSXBD (R15), Z10
+	VPMOVSXBD 128(R8), Z10
 	VCVTDQ2PS Z10, Z10
 	VMULPS Z22, Z10, Z10
 	VFMSUB231PS Z23, Z8, Z10
@@ -4089,7 +4061,6 @@ sameSuper:
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ $16, R8
-	ADDQ $16, R15
 	DECQ AX
 	JNZ block
 	MOVQ c+0(FP), BX
@@ -4153,11 +4124,7 @@ store7:
 	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
 	MOVQ intTile_stepScales(BX), AX
-	MOVQ intTile_stepSuper(BX), R13
-	ADDQ AX, intTile_fine(BX)
-	ADDQ R13, intTile_super(BX)
-	ADDQ AX, intTile_fineMin(BX)
-	ADDQ R13, intTile_superMin(BX)
+	ADDQ AX, intTile_super(BX)
 	ADDQ $64, intTile_output+output_y(BX)
 	JMP panel
 done:
@@ -4172,13 +4139,11 @@ done:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -4191,7 +4156,7 @@ TEXT ·mul4SuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ R13, R14
 	MOVL $0x41000000, R14
 	VPBROADCASTD R14, Z15
-	XORQ R13, R13
+	SUBQ $128, R8
 	XORQ R14, R14
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_sums(BX), CX
@@ -4203,14 +4168,9 @@ TEXT ·mul4SuperAVX512T4(SB), NOSPLIT, $0-8
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z13
-	PREFETCHT0 512(R14)(R13*1)
-	MOVQ intTile_superMin(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z14
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ $32, R13
+	VCVTPH2PS 128(R8), Z13
+	VCVTPH2PS 160(R8), Z14
+	ADDQ $192, R8
 	MOVQ $7, R14
 sameSuper:
 	VPBROADCASTD (R10), Z9
@@ -4284,7 +4244,7 @@ sameSuper:
 	VCVTDQ2PS Z12, Z12
 	VMULPS.BCST 12(R9), Z4, Z5
 	VFMADD231PS Z5, Z12, Z3
-	VPMOVSXBD (R15), Z6
+	VPMOVSXBD 128(R8), Z6
 	VCVTDQ2PS Z6, Z6
 	VMULPS Z14, Z6, Z6
 	VFMSUB231PS Z15, Z4, Z6
@@ -4297,7 +4257,6 @@ sameSuper:
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ $16, R8
-	ADDQ $16, R15
 	DECQ AX
 	JNZ block
 	MOVQ c+0(FP), BX
@@ -4341,13 +4300,11 @@ store3:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -4360,7 +4317,7 @@ TEXT ·mul4SuperAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ R13, R14
 	MOVL $0x41000000, R14
 	VPBROADCASTD R14, Z11
-	XORQ R13, R13
+	SUBQ $128, R8
 	XORQ R14, R14
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_sums(BX), CX
@@ -4370,14 +4327,9 @@ TEXT ·mul4SuperAVX512T2(SB), NOSPLIT, $0-8
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z9
-	PREFETCHT0 512(R14)(R13*1)
-	MOVQ intTile_superMin(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z10
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ $32, R13
+	VCVTPH2PS 128(R8), Z9
+	VCVTPH2PS 160(R8), Z10
+	ADDQ $192, R8
 	MOVQ $7, R14
 sameSuper:
 	VPBROADCASTD (R10), Z7
@@ -4425,7 +4377,7 @@ sameSuper:
 	VCVTDQ2PS Z8, Z8
 	VMULPS.BCST 4(R9), Z2, Z3
 	VFMADD231PS Z3, Z8, Z1
-	VPMOVSXBD (R15), Z4
+	VPMOVSXBD 128(R8), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z10, Z4, Z4
 	VFMSUB231PS Z11, Z2, Z4
@@ -4436,7 +4388,6 @@ sameSuper:
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ $16, R8
-	ADDQ $16, R15
 	DECQ AX
 	JNZ block
 	MOVQ c+0(FP), BX
@@ -4468,13 +4419,11 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -4489,7 +4438,7 @@ TEXT ·mul4SuperAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ R13, R14
 	MOVL $0x41000000, R14
 	VPBROADCASTD R14, Z11
-	XORQ R13, R13
+	SUBQ $128, R8
 	XORQ R14, R14
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_sums(BX), CX
@@ -4498,14 +4447,9 @@ TEXT ·mul4SuperAVX512T1(SB), NOSPLIT, $0-8
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z9
-	PREFETCHT0 512(R14)(R13*1)
-	MOVQ intTile_superMin(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z10
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ $32, R13
+	VCVTPH2PS 128(R8), Z9
+	VCVTPH2PS 160(R8), Z10
+	ADDQ $192, R8
 	MOVQ $7, R14
 sameSuper:
 	VPBROADCASTD (R10), Z7
@@ -4535,7 +4479,7 @@ sameSuper:
 	VCVTDQ2PS Z7, Z7
 	VMULPS.BCST (R9), Z1, Z2
 	VFMADD231PS Z2, Z7, Z0
-	VPMOVSXBD (R15), Z3
+	VPMOVSXBD 128(R8), Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS Z10, Z3, Z3
 	VFMSUB231PS Z11, Z1, Z3
@@ -4545,7 +4489,6 @@ sameSuper:
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ $16, R8
-	ADDQ $16, R15
 	DECQ AX
 	JNZ block
 	MOVQ c+0(FP), BX
@@ -4569,14 +4512,12 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T1P4(SB), NOSPLIT, $0-8
 panel:
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
-	MOVQ intTile_fine(BX), R8
-	MOVQ intTile_fineMin(BX), R15
+	MOVQ intTile_super(BX), R8
 	MOVQ intTile_actView+actView_q(BX), DI
 	MOVQ intTile_actView+actView_xs(BX), R9
 	MOVQ intTile_actView+actView_corr(BX), R10
@@ -4594,7 +4535,7 @@ panel:
 	MOVQ intTile_apart(BX), BX
 	MOVL $0x41000000, R14
 	VPBROADCASTD R14, Z24
-	XORQ R13, R13
+	SUBQ $128, R8
 	XORQ R14, R14
 	LEAQ (BX)(BX*2), R12
 	LEAQ (DX)(DX*2), CX
@@ -4605,34 +4546,16 @@ panel:
 block:
 	DECQ R14
 	JGE sameSuper
-	MOVQ c+0(FP), BX
-	MOVQ intTile_super(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z16
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z17
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z18
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z19
-	PREFETCHT0 512(R14)(R13*1)
-	MOVQ intTile_superMin(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z20
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z21
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z22
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ intTile_apartSuper(BX), R14
-	VCVTPH2PS (R14)(R13*1), Z23
-	PREFETCHT0 512(R14)(R13*1)
-	ADDQ $32, R13
+	VCVTPH2PS 128(R8), Z16
+	VCVTPH2PS 128(R8)(DX*1), Z17
+	VCVTPH2PS 128(R8)(DX*2), Z18
+	VCVTPH2PS 128(R8)(CX*1), Z19
+	VCVTPH2PS 160(R8), Z20
+	VCVTPH2PS 160(R8)(DX*1), Z21
+	VCVTPH2PS 160(R8)(DX*2), Z22
+	VCVTPH2PS 160(R8)(CX*1), Z23
+	ADDQ $192, R8
 	MOVQ $7, R14
-	MOVQ intTile_apart(BX), BX
 sameSuper:
 	PREFETCHT1 4096(SI)
 	PREFETCHT1 4160(SI)
@@ -4709,7 +4632,7 @@ sameSuper:
 	VCVTDQ2PS Z12, Z12
 	VMULPS.BCST (R9), Z4, Z6
 	VFMADD231PS Z6, Z12, Z0
-	VPMOVSXBD (R15), Z7
+	VPMOVSXBD 128(R8), Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS Z20, Z7, Z7
 	VFMSUB231PS Z24, Z4, Z7
@@ -4720,7 +4643,7 @@ sameSuper:
 	VCVTDQ2PS Z13, Z13
 	VMULPS.BCST (R9), Z4, Z6
 	VFMADD231PS Z6, Z13, Z1
-	VPMOVSXBD (R15)(DX*1), Z7
+	VPMOVSXBD 128(R8)(DX*1), Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS Z21, Z7, Z7
 	VFMSUB231PS Z24, Z4, Z7
@@ -4784,7 +4707,7 @@ sameSuper:
 	VCVTDQ2PS Z12, Z12
 	VMULPS.BCST (R9), Z4, Z6
 	VFMADD231PS Z6, Z12, Z2
-	VPMOVSXBD (R15)(DX*2), Z7
+	VPMOVSXBD 128(R8)(DX*2), Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS Z22, Z7, Z7
 	VFMSUB231PS Z24, Z4, Z7
@@ -4795,7 +4718,7 @@ sameSuper:
 	VCVTDQ2PS Z13, Z13
 	VMULPS.BCST (R9), Z4, Z6
 	VFMADD231PS Z6, Z13, Z3
-	VPMOVSXBD (R15)(CX*1), Z7
+	VPMOVSXBD 128(R8)(CX*1), Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS Z23, Z7, Z7
 	VFMSUB231PS Z24, Z4, Z7
@@ -4805,7 +4728,6 @@ sameSuper:
 	ADDQ R11, R9
 	ADDQ R11, R10
 	ADDQ $16, R8
-	ADDQ $16, R15
 	DECQ AX
 	JNZ block
 	MOVQ c+0(FP), BX
@@ -4844,11 +4766,7 @@ store3:
 	MOVQ intTile_step(BX), AX
 	ADDQ AX, intTile_w(BX)
 	MOVQ intTile_stepScales(BX), AX
-	MOVQ intTile_stepSuper(BX), R13
-	ADDQ AX, intTile_fine(BX)
-	ADDQ R13, intTile_super(BX)
-	ADDQ AX, intTile_fineMin(BX)
-	ADDQ R13, intTile_superMin(BX)
+	ADDQ AX, intTile_super(BX)
 	ADDQ $64, intTile_output+output_y(BX)
 	JMP panel
 done:

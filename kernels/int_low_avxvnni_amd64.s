@@ -13,8 +13,7 @@
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -249,8 +248,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -438,8 +436,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -633,8 +630,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -772,8 +768,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1044,8 +1039,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1260,8 +1254,7 @@ store0:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
@@ -1467,8 +1460,7 @@ store1:
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
-//	with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales
-//	R13 (R15 with half blocks)
+//	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI

@@ -149,7 +149,7 @@ func (m *IntMatrix) Cols() int { return m.cols }
 func (m *IntMatrix) Bytes() int64 {
 	n := sizeBytes(m.panels) + sizeBytes(m.scales) + sizeBytes(m.mins)
 	if m.super != nil {
-		n += m.super.bytes()
+		n += sizeBytes(m.super.bytes)
 	}
 	return n
 }

@@ -59,7 +59,7 @@ func (j *intJob) set(threads, n int, outs []Out) (units int) {
 		panels, work := m.panelCount(), panelRows*m.cols*n
 		j.chunk[i] = panels
 		if threads > 1 && total*panelRows*n >= serialWork {
-			j.chunk[i] = min(panels, max(1, unitWork/work, total/(m.cols*threads*8)))
+			j.chunk[i] = min(panels, max(1, unitWork/work, total/(m.cols*threads*4)))
 			together := 1
 			if n == 1 {
 				together = streams(j.tier)
@@ -137,7 +137,7 @@ func (o *Out) prepare(n int) {
 			o.Rest.correct(int(m.format))
 		}
 	}
-	if (m.mins != nil || m.super != nil && m.super.min != nil) && (tier == AVX512 || tier == AMX) {
+	if (m.mins != nil || m.super != nil && m.super.mins) && (tier == AVX512 || tier == AMX) {
 		o.A.sum()
 		if o.Rest != nil {
 			o.Rest.sum()

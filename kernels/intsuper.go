@@ -17,12 +17,20 @@ type Supers struct {
 	Fine, FineMin []int8   // [rows][cols/group]
 }
 
-// superScales are such scales of a whole matrix.
+// superScales are such scales of a whole matrix: those of a panel's superblock lie
+// together, so that a kernel reads one stream of them.
 type superScales struct {
-	offset        float32
-	groups        int      // of a superblock
-	scale, min    []uint16 // per panel [superblocks][16]; min is nil if there are no minimums
-	fine, fineMin []int8   // per panel [groups of a row][16]
+	offset float32
+	groups int // of a superblock
+	mins   bool
+	size   int     // of a superblock's, in bytes
+	bytes  []uint8 // per panel [superblocks] what superBlock has, one after the other
+}
+
+// superBlock is the scales of a superblock of a panel.
+type superBlock struct {
+	scale, min    []uint16 // [16]; minimums are empty if there are none
+	fine, fineMin []int8   // [groups][16]
 }
 
 // NewSuper is NewInt with Supers: a scale takes a byte, and one in 256 inputs
@@ -38,16 +46,32 @@ func NewSuper(bits, rows, cols, group int, mins bool) *IntMatrix {
 
 // newSupers has room for m's scales, with so many groups to a superblock.
 func newSupers(m *IntMatrix, groups int, mins bool) *superScales {
-	n := m.panelCount() * m.slots * panelRows
-	s := &superScales{groups: groups, scale: arena[uint16](m, n/groups), fine: arena[int8](m, n)}
+	s := &superScales{groups: groups, mins: mins, size: panelRows * (2 + groups)}
 	if mins {
-		s.offset, s.min, s.fineMin = float32(int(1)<<(m.format-1)), arena[uint16](m, n/groups), arena[int8](m, n)
+		s.offset, s.size = float32(int(1)<<(m.format-1)), 2*s.size
 	}
+	s.bytes = arena[uint8](m, m.panelCount()*m.slots/groups*s.size)
 	return s
 }
 
-func (s *superScales) bytes() int64 {
-	return sizeBytes(s.scale) + sizeBytes(s.min) + sizeBytes(s.fine) + sizeBytes(s.fineMin)
+// block returns superblock i: panels have cols/256 each.
+func (s *superScales) block(i int) (b superBlock) {
+	at := s.bytes[i*s.size:][:s.size]
+	take := func(n int) unsafe.Pointer {
+		p := unsafe.Pointer(unsafe.SliceData(at))
+		at = at[n:]
+		return p
+	}
+	b.scale = unsafe.Slice((*uint16)(take(2*panelRows)), panelRows)
+	if s.mins {
+		b.min = unsafe.Slice((*uint16)(take(2*panelRows)), panelRows)
+	}
+	n := s.groups * panelRows
+	b.fine = unsafe.Slice((*int8)(take(n)), n)
+	if s.mins {
+		b.fineMin = unsafe.Slice((*int8)(take(n)), n)
+	}
+	return b
 }
 
 // SetSuperRows is SetRows for a matrix of NewSuper.
@@ -55,51 +79,56 @@ func (m *IntMatrix) SetSuperRows(from int, q []int8, s *Supers) {
 	n := m.setIntegers(from, q)
 	supers := m.cols / SuperValues
 	if m.super == nil || len(s.Scale) != n*supers || len(s.Fine) != n*m.groups ||
-		m.super.min != nil && (len(s.Min) != len(s.Scale) || len(s.FineMin) != len(s.Fine)) {
+		m.super.mins && (len(s.Min) != len(s.Scale) || len(s.FineMin) != len(s.Fine)) {
 		panic(fmt.Sprintf("kernels: SetSuperRows of %d superblocks and %d groups for %d rows of %d", len(s.Scale), len(s.Fine), n, supers))
 	}
 	for i := range n {
 		r := from + i
-		scatter(m.super.scale, s.Scale, supers, r, i)
-		scatter(m.super.fine, s.Fine, m.groups, r, i)
-		if m.super.min != nil {
-			scatter(m.super.min, s.Min, supers, r, i)
-			scatter(m.super.fineMin, s.FineMin, m.groups, r, i)
+		lane := r % panelRows
+		for k := range supers {
+			b := m.super.block(r/panelRows*supers + k)
+			from := i*supers + k
+			b.scale[lane] = s.Scale[from]
+			spread(b.fine[lane:], s.Fine[from*m.super.groups:][:m.super.groups])
+			if m.super.mins {
+				b.min[lane] = s.Min[from]
+				spread(b.fineMin[lane:], s.FineMin[from*m.super.groups:][:m.super.groups])
+			}
 		}
 	}
 }
 
-// scatter writes row i of src, [rows][n], as row r of dst, [panels][n][16].
-func scatter[T any](dst, src []T, n, r, i int) {
-	at := r/panelRows*panelRows*n + r%panelRows
-	for k, v := range src[i*n:][:n] {
-		dst[at+k*panelRows] = v
+// spread writes src to the same row of groups of 16 rows each.
+func spread(dst, src []int8) {
+	for g, v := range src {
+		dst[g*panelRows] = v
 	}
 }
 
 // fused reports whether the tier's kernels of stored panels read m's scales as they
 // are: then products have them in f32, and only expanded panels need them joined.
 func (m *IntMatrix) fused(tier Tier) bool {
-	return m.super != nil && fuses(tier, m.format, m.group, m.super.min != nil)
+	return m.super != nil && fuses(tier, m.format, m.group, m.super.mins)
 }
 
 // widenSupers writes panel p's joined scales and minimums as f32.
 func (m *IntMatrix) widenSupers(scales, mins []float32, p int) {
 	u, n := m.super, m.slots*panelRows
-	at := p * n
-	super, fine := u.scale[at/u.groups:][:n/u.groups], u.fine[at:][:n]
-	joinScalesWide(scales[:n], super, fine, u.groups)
-	if u.min != nil {
-		joinMinsWide(mins[:n], u, at)
+	joinScalesWide(scales[:n], u, p*m.supers())
+	if u.mins {
+		joinMinsWide(mins[:n], u, p*m.supers())
 	}
 }
+
+// supers is how many superblocks a panel has.
+func (m *IntMatrix) supers() int { return m.slots / m.super.groups }
 
 // panelScales returns panel p's scales and minimums, [slots][16]; those of
 // superblocks are worked out in part i of s's memory.
 func (m *IntMatrix) panelScales(p, i int, s *scratch) (scales, mins []uint16) {
 	n := m.slots * panelRows
-	at := p * n
 	if m.super == nil {
+		at := p * n
 		scales = m.scales[at:][:n]
 		if m.mins != nil {
 			mins = m.mins[at:][:n]
@@ -109,27 +138,18 @@ func (m *IntMatrix) panelScales(p, i int, s *scratch) (scales, mins []uint16) {
 	if size := 2 * maxStreams * n; cap(s.joined) < size {
 		s.joined = aligned[uint16](size)
 	}
-	u := m.super
-	super, fine := u.scale[at/u.groups:][:n/u.groups], u.fine[at:][:n]
+	u, first := m.super, p*m.supers()
 	scales = s.joined[:cap(s.joined)][i*n:][:n]
-	joinScales(scales, super, fine, u.groups)
-	if u.min != nil {
+	joinScales(scales, u, first)
+	if u.mins {
 		mins = s.joined[:cap(s.joined)][(maxStreams+i)*n:][:n]
-		joinMins(mins, u, at)
+		joinMins(mins, u, first)
 	}
 	// The next panel's are too few for the processor to see where they go on.
-	fetch(u.fine, at+n, n)
-	fetch(u.scale, (at+n)/u.groups, n/u.groups)
-	fetch(u.fineMin, at+n, n)
-	fetch(u.min, (at+n)/u.groups, n/u.groups)
-	return scales, mins
-}
-
-// fetch asks for n elements of x from element at on, if it has so many.
-func fetch[T any](x []T, at, n int) {
-	if at+n <= len(x) {
-		fetchLines((*uint8)(unsafe.Pointer(&x[at])), n*int(unsafe.Sizeof(x[0])))
+	if next := (first + m.supers()) * u.size; next < len(u.bytes) {
+		fetchLines(&u.bytes[next], m.supers()*u.size)
 	}
+	return scales, mins
 }
 
 // maxStreams is how many panels a kernel takes at most.
@@ -137,38 +157,38 @@ const maxStreams = 4
 
 // rowScale is the scale and the minimum of row r's group g.
 func (m *IntMatrix) rowScale(r, g int) (scale, minimum float32) {
+	if u := m.super; u != nil {
+		b := u.block(r/panelRows*m.supers() + g/u.groups)
+		return b.joined(r%panelRows, g%u.groups, u.offset)
+	}
 	at := r/panelRows*panelRows*m.slots + r%panelRows + g*panelRows
-	if m.super == nil {
-		if m.mins != nil {
-			minimum = F16ToF32(m.mins[at])
-		}
-		return F16ToF32(m.scales[at]), minimum
+	if m.mins != nil {
+		minimum = F16ToF32(m.mins[at])
 	}
-	u := m.super
-	super := at/panelRows/u.groups*panelRows + at%panelRows
-	if u.min != nil {
-		minimum = u.joinedMin(super, at)
-	}
-	return F16ToF32(u.scale[super]) * float32(u.fine[at]), minimum
+	return F16ToF32(m.scales[at]), minimum
 }
 
-// joinedMin is the minimum of a place in fine and its superblock, rounded once:
-// both products are exact.
-func (u *superScales) joinedMin(super, at int) float32 {
-	offset := u.offset * F16ToF32(u.scale[super]) * float32(u.fine[at])
-	return offset - F16ToF32(u.min[super])*float32(u.fineMin[at])
+// joined is the scale and the minimum of group g of the panel's row r: all
+// products are exact, the minimum is rounded once.
+func (b *superBlock) joined(r, g int, offset float32) (scale, minimum float32) {
+	scale = F16ToF32(b.scale[r]) * float32(b.fine[g*panelRows+r])
+	if b.min != nil {
+		low := offset * F16ToF32(b.scale[r]) * float32(b.fine[g*panelRows+r])
+		minimum = low - F16ToF32(b.min[r])*float32(b.fineMin[g*panelRows+r])
+	}
+	return scale, minimum
 }
 
-// joinScalesGeneric writes the scales of groups, [superblocks][groups][16].
-func joinScalesGeneric(dst, super []uint16, fine []int8, groups int) {
+// joinGeneric writes scales or, if set, minimums of the superblocks from first on,
+// [superblocks][groups][16].
+func (s *superScales) joinGeneric(dst []uint16, first int, mins bool) {
 	for at := range dst {
-		dst[at] = F32ToF16(F16ToF32(super[at/panelRows/groups*panelRows+at%panelRows]) * float32(fine[at]))
-	}
-}
-
-// joinMinsGeneric writes their minimums; at is where the panel's groups begin in u.
-func joinMinsGeneric(dst []uint16, u *superScales, at int) {
-	for i := range dst {
-		dst[i] = F32ToF16(u.joinedMin((at+i)/panelRows/u.groups*panelRows+i%panelRows, at+i))
+		g := at / panelRows
+		b := s.block(first + g/s.groups)
+		v, low := b.joined(at%panelRows, g%s.groups, s.offset)
+		if mins {
+			v = low
+		}
+		dst[at] = F32ToF16(v)
 	}
 }

@@ -37,16 +37,14 @@ type intTile struct {
 	actView
 	output
 
-	// In place of scales and minimums, of kernels that join them: see superScales.
-	fine, fineMin   *int8
-	super, superMin *uint16
+	super *uint8 // in place of scales and minimums, of kernels that join them: see superScales
 
-	// Distances of the weights, scales, superblocks' scales and outputs, in bytes,
-	// those of outputs in values, of the panels that a kernel takes together.
-	apart, apartScales, apartSuper, apartY int
+	// Distances of the weights and scales, in bytes, and outputs, in values, of the
+	// panels that a kernel takes together.
+	apart, apartScales, apartY int
 	// The same from each of the panels to the next that it takes thereafter.
-	step, stepScales, stepSuper int
-	panels                      int // that it takes one after the other
+	step, stepScales int
+	panels           int // that it takes one after the other
 
 	// Of the kernel of 8 tokens, which takes tiles of them, and fetches a panel
 	// while the one before is multiplied.
@@ -204,20 +202,15 @@ func (m *IntMatrix) stored(tier Tier, p int, s *scratch) intTile {
 		c.scales, c.mins = m.panelScales(p, 0, s)
 		return c
 	}
-	u, at := m.super, p*m.slots*panelRows
-	c.fine, c.super = &u.fine[at], &u.scale[at/u.groups]
-	if u.min != nil {
-		c.fineMin, c.superMin = &u.fineMin[at], &u.min[at/u.groups]
-	}
+	c.super = &m.super.bytes[p*m.supers()*m.super.size]
 	return c
 }
 
 // setSteps sets the distances of panels side by side.
 func (m *IntMatrix) setSteps(c *intTile) {
 	c.step, c.stepScales = m.panelBytes(), 2*panelRows*m.slots
-	if c.super != nil { // a byte a factor, two a superblock
-		c.stepScales /= 2
-		c.stepSuper = 2 * c.stepScales / m.super.groups
+	if c.super != nil {
+		c.stepScales = m.supers() * m.super.size
 	}
 }
 
@@ -237,7 +230,7 @@ func (m *IntMatrix) mulApart(tier Tier, o *Out, a *Acts, add bool, p, n, panels,
 	*c = m.stored(tier, p, s)
 	m.setSteps(c)
 	c.panels = n
-	c.apart, c.apartScales, c.apartSuper, c.apartY = apart*c.step, apart*c.stepScales, apart*c.stepSuper, apart*panelRows
+	c.apart, c.apartScales, c.apartY = apart*c.step, apart*c.stepScales, apart*panelRows
 	if m.super != nil && c.super == nil { // worked out one panel after the other
 		c.apartScales = c.stepScales
 		for i := 1; i < panels; i++ {
@@ -403,7 +396,7 @@ func (m *IntMatrix) widenPanels(tier Tier, p, panels int, s *scratch) {
 		n *= 2
 	}
 	s.scales, s.mins = floats(s.scales, panels*n), nil
-	if m.mins != nil || m.super != nil && m.super.min != nil {
+	if m.mins != nil || m.super != nil && m.super.mins {
 		s.minMemory = floats(s.minMemory, panels*n)
 		s.mins = s.minMemory
 	}

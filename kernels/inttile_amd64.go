@@ -24,19 +24,19 @@ func pack4AVX2(dst *uint8, src *int8, cols, blocks int) uint64
 func widenHalvesAVX2(dst *float32, src *uint16, n int)
 
 //go:noescape
-func joinScalesAVX2(dst *uint16, super *uint16, fine *int8, supers, groups int)
+func joinScalesAVX2(dst *uint16, super *uint16, fine *int8, supers, groups, step int)
 
 //go:noescape
-func joinScalesWideAVX2(dst *float32, super *uint16, fine *int8, supers, groups int)
+func joinScalesWideAVX2(dst *float32, super *uint16, fine *int8, supers, groups, step int)
 
 //go:noescape
-func joinMinsWideAVX2(dst *float32, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+func joinMinsWideAVX2(dst *float32, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int)
 
 //go:noescape
 func fetchAVX2(p *uint8, bytes int)
 
 //go:noescape
-func joinMinsAVX2(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+func joinMinsAVX2(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int)
 
 func interleave4(dst *float32, width int, src *float32, ld, n int) {
 	interleave4AVX2(dst, width, src, ld, n)
@@ -62,18 +62,15 @@ func fuses(tier Tier, f format, group int, mins bool) bool {
 }
 
 // joinScalesWide is joinScales in f32.
-func joinScalesWide(dst []float32, super []uint16, fine []int8, groups int) {
-	supers := len(super) / panelRows
-	_, _ = dst[supers*groups*panelRows-1], fine[supers*groups*panelRows-1]
-	joinScalesWideAVX2(&dst[0], &super[0], &fine[0], supers, groups)
+func joinScalesWide(dst []float32, u *superScales, first int) {
+	b, n := u.span(first, len(dst))
+	joinScalesWideAVX2(&dst[0], &b.scale[0], &b.fine[0], n, u.groups, u.size)
 }
 
 // joinMinsWide is joinMins in f32.
-func joinMinsWide(dst []float32, u *superScales, at int) {
-	n := len(dst)
-	super, low := u.scale[at/u.groups:][:n/u.groups], u.min[at/u.groups:][:n/u.groups]
-	fine, fineMin := u.fine[at:][:n], u.fineMin[at:][:n]
-	joinMinsWideAVX2(&dst[0], &super[0], &fine[0], &low[0], &fineMin[0], u.offset, len(super)/panelRows, u.groups)
+func joinMinsWide(dst []float32, u *superScales, first int) {
+	b, n := u.span(first, len(dst))
+	joinMinsWideAVX2(&dst[0], &b.scale[0], &b.fine[0], &b.min[0], &b.fineMin[0], u.offset, n, u.groups, u.size)
 }
 
 // expands reports whether the wide form of f differs from the stored one.
@@ -156,14 +153,14 @@ func pairBlocks(dst, src []int8) {
 
 func widenHalvesVector(dst *float32, src *uint16, n int) { widenHalvesAVX2(dst, src, n) }
 
-func joinScalesVector(dst, super *uint16, fine *int8, supers, groups int) {
-	joinScalesAVX2(dst, super, fine, supers, groups)
+func joinScalesVector(dst, super *uint16, fine *int8, supers, groups, step int) {
+	joinScalesAVX2(dst, super, fine, supers, groups, step)
 }
 
 func fetchLines(p *uint8, bytes int) { fetchAVX2(p, bytes) }
 
-func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int) {
-	joinMinsAVX2(dst, super, fine, superMin, fineMin, offset, supers, groups)
+func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int) {
+	joinMinsAVX2(dst, super, fine, superMin, fineMin, offset, supers, groups, step)
 }
 
 func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {

@@ -9,13 +9,13 @@ func quantizeNEON(x *float32, blocks int, q *int8, scale *float32, corr, half *i
 func widenHalvesNEON(dst *float32, src *uint16, n int)
 
 //go:noescape
-func joinScalesNEON(dst *uint16, super *uint16, fine *int8, supers, groups int)
+func joinScalesNEON(dst *uint16, super *uint16, fine *int8, supers, groups, step int)
 
 //go:noescape
 func fetchNEON(p *uint8, bytes int)
 
 //go:noescape
-func joinMinsNEON(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+func joinMinsNEON(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int)
 
 const never = 1 << 30
 
@@ -70,14 +70,14 @@ func wideForm(Tier, format) int { return 0 }
 
 func widenHalvesVector(dst *float32, src *uint16, n int) { widenHalvesNEON(dst, src, n) }
 
-func joinScalesVector(dst, super *uint16, fine *int8, supers, groups int) {
-	joinScalesNEON(dst, super, fine, supers, groups)
+func joinScalesVector(dst, super *uint16, fine *int8, supers, groups, step int) {
+	joinScalesNEON(dst, super, fine, supers, groups, step)
 }
 
 func fetchLines(p *uint8, bytes int) { fetchNEON(p, bytes) }
 
-func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int) {
-	joinMinsNEON(dst, super, fine, superMin, fineMin, offset, supers, groups)
+func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int) {
+	joinMinsNEON(dst, super, fine, superMin, fineMin, offset, supers, groups, step)
 }
 
 func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {

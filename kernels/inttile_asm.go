@@ -50,27 +50,33 @@ func widenHalves(dst []float32, src []uint16) {
 	}
 }
 
-// joinScales writes the scales of a panel's groups, groups to a superblock.
-func joinScales(dst, super []uint16, fine []int8, groups int) {
+// joinScales writes the scales of the superblocks from first on, [groups][16] of
+// each.
+func joinScales(dst []uint16, u *superScales, first int) {
 	if Active() == Generic {
-		joinScalesGeneric(dst, super, fine, groups)
+		u.joinGeneric(dst, first, false)
 		return
 	}
-	supers := len(super) / panelRows
-	_, _ = dst[supers*groups*panelRows-1], fine[supers*groups*panelRows-1]
-	joinScalesVector(&dst[0], &super[0], &fine[0], supers, groups)
+	b, n := u.span(first, len(dst))
+	joinScalesVector(&dst[0], &b.scale[0], &b.fine[0], n, u.groups, u.size)
 }
 
-// joinMins writes the minimums of the groups that begin at at in u.
-func joinMins(dst []uint16, u *superScales, at int) {
+// joinMins is joinScales for minimums.
+func joinMins(dst []uint16, u *superScales, first int) {
 	if Active() == Generic {
-		joinMinsGeneric(dst, u, at)
+		u.joinGeneric(dst, first, true)
 		return
 	}
-	n := len(dst)
-	super, low := u.scale[at/u.groups:][:n/u.groups], u.min[at/u.groups:][:n/u.groups]
-	fine, fineMin := u.fine[at:][:n], u.fineMin[at:][:n]
-	joinMinsVector(&dst[0], &super[0], &fine[0], &low[0], &fineMin[0], u.offset, len(super)/panelRows, u.groups)
+	b, n := u.span(first, len(dst))
+	joinMinsVector(&dst[0], &b.scale[0], &b.fine[0], &b.min[0], &b.fineMin[0], u.offset, n, u.groups, u.size)
+}
+
+// span returns superblock first and how many from there on have so many values,
+// all of which are there.
+func (s *superScales) span(first, values int) (b superBlock, n int) {
+	n = values / (s.groups * panelRows)
+	_ = s.bytes[(first+n)*s.size-1]
+	return s.block(first), n
 }
 
 // quantize writes the blocks of x to a, at block index at and every width

@@ -28,10 +28,8 @@ func widenHalves(dst []float32, src []uint16) {
 
 func fetchLines(*uint8, int) {}
 
-func joinScales(dst, super []uint16, fine []int8, groups int) {
-	joinScalesGeneric(dst, super, fine, groups)
-}
+func joinScales(dst []uint16, u *superScales, first int) { u.joinGeneric(dst, first, false) }
 
-func joinMins(dst []uint16, u *superScales, at int) { joinMinsGeneric(dst, u, at) }
+func joinMins(dst []uint16, u *superScales, first int) { u.joinGeneric(dst, first, true) }
 
 func quantize(_ Tier, x []float32, a *Acts, at, width int) { quantizeGeneric(x, a, at, width) }

@@ -201,17 +201,23 @@ loop:
 	VZEROUPPER
 	RET
 
-// func joinScalesAVX2(dst *uint16, super *uint16, fine *int8, supers, groups int)
+// func joinScalesAVX2(dst *uint16, super *uint16, fine *int8, supers, groups, step int)
 //
 // Registers:
-//	DI dst, SI superblocks' scales, DX factors, CX superblocks left, R8 groups of one, R9 those left
+//	DI dst, SI a superblock's scales, DX factors, CX superblocks left, R8 groups of one, R9 those left
+//	R12 distance of superblocks, R13 from the last factor of one to the first of the next
 //	Y0 and Y1 a superblock's scales, Y2 and Y3 factors, then products
-TEXT ·joinScalesAVX2(SB), NOSPLIT, $0-40
+TEXT ·joinScalesAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ super+8(FP), SI
 	MOVQ fine+16(FP), DX
 	MOVQ supers+24(FP), CX
 	MOVQ groups+32(FP), R8
+	MOVQ step+40(FP), R12
+	MOVQ R8, R13
+	SHLQ $4, R13
+	NEGQ R13
+	ADDQ R12, R13
 super:
 	VCVTPH2PS (SI), Y0
 	VCVTPH2PS 16(SI), Y1
@@ -229,18 +235,20 @@ group:
 	ADDQ $16, DX
 	DECQ R9
 	JNZ group
-	ADDQ $32, SI
+	ADDQ R12, SI
+	ADDQ R13, DX
 	DECQ CX
 	JNZ super
 	VZEROUPPER
 	RET
 
-// func joinMinsAVX2(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+// func joinMinsAVX2(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int)
 //
 // Registers:
-//	DI dst, SI superblocks' scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left
+//	DI dst, SI a superblock's scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left
+//	R12 distance of superblocks, R13 from the last factor of one to the first of the next
 //	Y0 and Y1 a superblock's scales times offset, Y4 and Y5 its minimums, Y2, Y3, Y6 and Y7 factors, then products
-TEXT ·joinMinsAVX2(SB), NOSPLIT, $0-64
+TEXT ·joinMinsAVX2(SB), NOSPLIT, $0-72
 	MOVQ dst+0(FP), DI
 	MOVQ super+8(FP), SI
 	MOVQ fine+16(FP), DX
@@ -248,6 +256,11 @@ TEXT ·joinMinsAVX2(SB), NOSPLIT, $0-64
 	MOVQ fineMin+32(FP), R11
 	MOVQ supers+48(FP), CX
 	MOVQ groups+56(FP), R8
+	MOVQ step+64(FP), R12
+	MOVQ R8, R13
+	SHLQ $4, R13
+	NEGQ R13
+	ADDQ R12, R13
 super:
 	VBROADCASTSS offset+40(FP), Y6
 	VCVTPH2PS (SI), Y0
@@ -279,24 +292,32 @@ group:
 	ADDQ $16, R11
 	DECQ R9
 	JNZ group
-	ADDQ $32, SI
-	ADDQ $32, R10
+	ADDQ R12, SI
+	ADDQ R12, R10
+	ADDQ R13, DX
+	ADDQ R13, R11
 	DECQ CX
 	JNZ super
 	VZEROUPPER
 	RET
 
-// func joinScalesWideAVX2(dst *float32, super *uint16, fine *int8, supers, groups int)
+// func joinScalesWideAVX2(dst *float32, super *uint16, fine *int8, supers, groups, step int)
 //
 // Registers:
-//	DI dst, SI superblocks' scales, DX factors, CX superblocks left, R8 groups of one, R9 those left
+//	DI dst, SI a superblock's scales, DX factors, CX superblocks left, R8 groups of one, R9 those left
+//	R12 distance of superblocks, R13 from the last factor of one to the first of the next
 //	Y0 and Y1 a superblock's scales, Y2 and Y3 factors, then products
-TEXT ·joinScalesWideAVX2(SB), NOSPLIT, $0-40
+TEXT ·joinScalesWideAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ super+8(FP), SI
 	MOVQ fine+16(FP), DX
 	MOVQ supers+24(FP), CX
 	MOVQ groups+32(FP), R8
+	MOVQ step+40(FP), R12
+	MOVQ R8, R13
+	SHLQ $4, R13
+	NEGQ R13
+	ADDQ R12, R13
 super:
 	VCVTPH2PS (SI), Y0
 	VCVTPH2PS 16(SI), Y1
@@ -314,18 +335,20 @@ group:
 	ADDQ $16, DX
 	DECQ R9
 	JNZ group
-	ADDQ $32, SI
+	ADDQ R12, SI
+	ADDQ R13, DX
 	DECQ CX
 	JNZ super
 	VZEROUPPER
 	RET
 
-// func joinMinsWideAVX2(dst *float32, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+// func joinMinsWideAVX2(dst *float32, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int)
 //
 // Registers:
-//	DI dst, SI superblocks' scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left
+//	DI dst, SI a superblock's scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left
+//	R12 distance of superblocks, R13 from the last factor of one to the first of the next
 //	Y0 and Y1 a superblock's scales times offset, Y4 and Y5 its minimums, Y2, Y3, Y6 and Y7 factors, then products
-TEXT ·joinMinsWideAVX2(SB), NOSPLIT, $0-64
+TEXT ·joinMinsWideAVX2(SB), NOSPLIT, $0-72
 	MOVQ dst+0(FP), DI
 	MOVQ super+8(FP), SI
 	MOVQ fine+16(FP), DX
@@ -333,6 +356,11 @@ TEXT ·joinMinsWideAVX2(SB), NOSPLIT, $0-64
 	MOVQ fineMin+32(FP), R11
 	MOVQ supers+48(FP), CX
 	MOVQ groups+56(FP), R8
+	MOVQ step+64(FP), R12
+	MOVQ R8, R13
+	SHLQ $4, R13
+	NEGQ R13
+	ADDQ R12, R13
 super:
 	VBROADCASTSS offset+40(FP), Y6
 	VCVTPH2PS (SI), Y0
@@ -364,8 +392,10 @@ group:
 	ADDQ $16, R11
 	DECQ R9
 	JNZ group
-	ADDQ $32, SI
-	ADDQ $32, R10
+	ADDQ R12, SI
+	ADDQ R12, R10
+	ADDQ R13, DX
+	ADDQ R13, R11
 	DECQ CX
 	JNZ super
 	VZEROUPPER

@@ -191,19 +191,22 @@ loop:
 	BNE loop
 	RET
 
-// func joinScalesNEON(dst *uint16, super *uint16, fine *int8, supers, groups int)
+// func joinScalesNEON(dst *uint16, super *uint16, fine *int8, supers, groups, step int)
 //
 // Registers:
-//	R1 dst, R2 superblocks' scales, R5 factors, R3 superblocks left, R4 groups of one, R6 those left
+//	R1 dst, R2 a superblock's scales, R5 factors, R3 superblocks left, R4 groups of one, R6 those left
+//	R10 distance of superblocks, R11 from the last factor of one to the first of the next
 //	V0 to V3 a superblock's scales, V4 to V7 factors, then products, V20 to V22 narrow values
-TEXT ·joinScalesNEON(SB), NOSPLIT, $0-40
+TEXT ·joinScalesNEON(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R1
 	MOVD super+8(FP), R2
 	MOVD fine+16(FP), R5
 	MOVD supers+24(FP), R3
 	MOVD groups+32(FP), R4
+	MOVD step+40(FP), R10
+	SUB R4<<4, R10, R11
 super:
-	VLD1.P 32(R2), [V20.H8, V21.H8]
+	VLD1 (R2), [V20.H8, V21.H8]
 	WORD $0x0e217a80 // FCVTL V0, V20
 	WORD $0x4e217a81 // FCVTL2 V1, V20
 	WORD $0x0e217aa2 // FCVTL V2, V21
@@ -232,16 +235,19 @@ group:
 	VST1.P [V20.H8, V21.H8], 32(R1)
 	SUBS $1, R6
 	BNE group
+	ADD R10, R2
+	ADD R11, R5
 	SUBS $1, R3
 	BNE super
 	RET
 
-// func joinMinsNEON(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)
+// func joinMinsNEON(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int)
 //
 // Registers:
-//	R1 dst, R2 superblocks' scales, R7 factors, R8 and R9 the same of minimums, R3 superblocks left, R4 groups of one, R6 those left
+//	R1 dst, R2 a superblock's scales, R7 factors, R8 and R9 the same of minimums, R3 superblocks left, R4 groups of one, R6 those left
+//	R10 distance of superblocks, R11 from the last factor of one to the first of the next
 //	V0 to V3 a superblock's scales times offset, V8 to V11 its minimums, V4 to V7 and V12 to V15 factors, then products, V20 to V22 narrow values, V24 offset
-TEXT ·joinMinsNEON(SB), NOSPLIT, $0-64
+TEXT ·joinMinsNEON(SB), NOSPLIT, $0-72
 	MOVD dst+0(FP), R1
 	MOVD super+8(FP), R2
 	MOVD fine+16(FP), R7
@@ -250,8 +256,10 @@ TEXT ·joinMinsNEON(SB), NOSPLIT, $0-64
 	FMOVS offset+40(FP), F24
 	MOVD supers+48(FP), R3
 	MOVD groups+56(FP), R4
+	MOVD step+64(FP), R10
+	SUB R4<<4, R10, R11
 super:
-	VLD1.P 32(R2), [V20.H8, V21.H8]
+	VLD1 (R2), [V20.H8, V21.H8]
 	WORD $0x0e217a80 // FCVTL V0, V20
 	WORD $0x4e217a81 // FCVTL2 V1, V20
 	WORD $0x0e217aa2 // FCVTL V2, V21
@@ -260,7 +268,7 @@ super:
 	WORD $0x4f989021 // FMUL.4S V1, V1, V24[0]
 	WORD $0x4f989042 // FMUL.4S V2, V2, V24[0]
 	WORD $0x4f989063 // FMUL.4S V3, V3, V24[0]
-	VLD1.P 32(R8), [V20.H8, V21.H8]
+	VLD1 (R8), [V20.H8, V21.H8]
 	WORD $0x0e217a88 // FCVTL V8, V20
 	WORD $0x4e217a89 // FCVTL2 V9, V20
 	WORD $0x0e217aaa // FCVTL V10, V21
@@ -312,6 +320,10 @@ group:
 	VST1.P [V20.H8, V21.H8], 32(R1)
 	SUBS $1, R6
 	BNE group
+	ADD R10, R2
+	ADD R10, R8
+	ADD R11, R7
+	ADD R11, R9
 	SUBS $1, R3
 	BNE super
 	RET

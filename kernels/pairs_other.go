@@ -20,6 +20,6 @@ func fuses(Tier, format, int, bool) bool { return false }
 
 const noFuse = "kernels: no kernel of this build joins scales of superblocks"
 
-func joinScalesWide([]float32, []uint16, []int8, int) { panic(noFuse) }
+func joinScalesWide([]float32, *superScales, int) { panic(noFuse) }
 
 func joinMinsWide([]float32, *superScales, int) { panic(noFuse) }

@@ -39,7 +39,7 @@ func (m *IntMatrix) Select(rows []int32) *IntMatrix {
 	out.panels = aligned[uint8](out.panelCount() * out.panelBytes())
 	groups := out.panelCount() * out.slots * panelRows
 	if u := m.super; u != nil {
-		out.super = newSupers(&out, u.groups, u.min != nil)
+		out.super = newSupers(&out, u.groups, u.mins)
 	} else {
 		out.scales = aligned[uint16](groups)
 	}
@@ -56,11 +56,13 @@ func (m *IntMatrix) Select(rows []int32) *IntMatrix {
 			moveRow(out.mins, m.mins, m.slots, i, int(r))
 			continue
 		}
-		d, u := out.super, m.super
-		moveRow(d.scale, u.scale, m.slots/u.groups, i, int(r))
-		moveRow(d.min, u.min, m.slots/u.groups, i, int(r))
-		moveRow(d.fine, u.fine, m.slots, i, int(r))
-		moveRow(d.fineMin, u.fineMin, m.slots, i, int(r))
+		for k := range m.supers() {
+			d, u := out.super.block(i/panelRows*m.supers()+k), m.super.block(int(r)/panelRows*m.supers()+k)
+			moveRow(d.scale, u.scale, 1, i%panelRows, int(r)%panelRows)
+			moveRow(d.min, u.min, 1, i%panelRows, int(r)%panelRows)
+			moveRow(d.fine, u.fine, m.super.groups, i%panelRows, int(r)%panelRows)
+			moveRow(d.fineMin, u.fineMin, m.super.groups, i%panelRows, int(r)%panelRows)
+		}
 	}
 	return &out
 }

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // direct is the kernel of one, two or four stored panels and one or two tokens. Bytes are
 // signed: VNNI takes them plus 128, VPMADDUBSW as magnitudes with the sign
@@ -97,17 +100,16 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		"with minimums of one panel CX the distance from R9 to sums of activations",
 		"BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride",
 		"first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks",
-		"with superblocks R8 and R15 factors of scales and minimums, R14 blocks left in one, and where it is in their scales",
-		"R13 (R15 with half blocks)")
+		"with superblocks R8 their scales and factors, R14 blocks left in one")
 	if panels > 1 {
 		a.label("panel")
 	}
-	scales, mins := "scales", "mins"
+	panel := []string{"w", "SI", "scales", "R8", "mins", "R15"}
 	if f.super {
-		scales, mins = "fine", "fineMin"
+		panel = []string{"w", "SI", "super", "R8"}
 	}
-	d.intArgs("intTile", "w", "SI", scales, "R8", mins, "R15", "q", "DI", "xs", "R9", "corr", "R10",
-		"width", "R11", "blocks", "AX", "groupBlocks", "R13")
+	d.intArgs("intTile", append(slices.Clone(panel), "q", "DI", "xs", "R9", "corr", "R10",
+		"width", "R11", "blocks", "AX", "groupBlocks", "R13")...)
 	if f.bits < 8 {
 		d.src.masks()
 	} else if s.vnni {
@@ -135,7 +137,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	}
 	if tokens == 8 {
 		d.nextPanel()
-		d.nextTile("intTile", "w", "SI", scales, "R8", mins, "R15", "blocks", "AX")
+		d.nextTile("intTile", append(panel, "blocks", "AX")...)
 		if f.super {
 			d.startSupers()
 		} else {
@@ -256,7 +258,7 @@ func (d *direct) loopPanels() {
 	d.op("ADDQ", "AX", "intTile_w(BX)")
 	d.op("MOVQ", "intTile_stepScales(BX)", "AX")
 	if d.super {
-		d.besideSupers()
+		d.op("ADDQ", "AX", "intTile_super(BX)")
 	} else {
 		d.op("ADDQ", "AX", "intTile_scales(BX)")
 	}

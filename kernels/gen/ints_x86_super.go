@@ -3,10 +3,6 @@ package main
 // superBlocks is how many blocks a superblock has.
 const superBlocks = 8
 
-// superAhead is how far ahead superblocks' scales are asked for, in bytes: they are
-// too few for the processor to see where they go on.
-const superAhead = 512
-
 // weightsAhead is how far ahead the panels of one token are fetched, in bytes, into
 // the second cache: into the first it is slower than not at all. Kernels that do
 // less with a block gain nothing by it.
@@ -26,24 +22,41 @@ type superRegs struct {
 	scale, min []string
 	offset     string // 8 as f32, which a minimum of nibbles makes up for
 	sum        string // minus a block's sum of activations
-	at         string // general register: offset of the superblock's scales
 }
 
 func newSuperRegs(d *direct) superRegs {
-	s := superRegs{scale: d.list(d.panels), at: "R15"}
+	s := superRegs{scale: d.list(d.panels)}
 	if d.bits == 4 {
-		s.min, s.offset, s.sum, s.at = d.list(d.panels), d.new(), d.new(), "R13"
+		s.min, s.offset, s.sum = d.list(d.panels), d.new(), d.new()
 	}
 	return s
 }
 
-// startSupers points at the first superblock's scales.
+// superHead is the size of a superblock's own scales.
+func (d *direct) superHead() int {
+	if d.bits == 4 { // and minimums
+		return 64
+	}
+	return 32
+}
+
+// superTail is the size of what follows a superblock's factors: those of minimums.
+func (d *direct) superTail() int {
+	if d.bits == 4 {
+		return superBlocks * d.factorBytes()
+	}
+	return 0
+}
+
+// startSupers points where the superblock before the first one would end.
 func (d *direct) startSupers() {
 	if d.supers.offset != "" {
 		d.op("MOVL", "$0x41000000", "R14")
 		d.op("VPBROADCASTD", "R14", d.supers.offset)
 	}
-	d.op("XORQ", d.supers.at, d.supers.at)
+	if d.superTail() > 0 {
+		d.op("SUBQ", imm(d.superTail()), "R8")
+	}
 	d.op("XORQ", "R14", "R14")
 }
 
@@ -51,16 +64,14 @@ func (d *direct) startSupers() {
 func (d *direct) nextSuper() {
 	d.op("DECQ", "R14")
 	d.op("JGE", "sameSuper")
-	d.op("MOVQ", "c+0(FP)", "BX")
-	d.loadSupers("intTile_super", d.supers.scale)
-	if d.bits == 4 {
-		d.loadSupers("intTile_superMin", d.supers.min)
+	for v, r := range d.supers.scale {
+		d.op("VCVTPH2PS", d.scales(d.superTail(), v, "R8"), r)
 	}
-	d.op("ADDQ", "$32", d.supers.at)
+	for v, r := range d.supers.min {
+		d.op("VCVTPH2PS", d.scales(d.superTail()+32, v, "R8"), r)
+	}
+	d.op("ADDQ", imm(d.superTail()+d.superHead()), "R8")
 	d.op("MOVQ", imm(superBlocks-1), "R14")
-	if d.panels > 1 {
-		d.op("MOVQ", "intTile_apart(BX)", "BX")
-	}
 	d.label("sameSuper")
 }
 
@@ -70,18 +81,6 @@ func (d *direct) factorBytes() int {
 		return 32
 	}
 	return 16
-}
-
-// loadSupers loads the superblock's scales of all panels from a field of the tile at BX.
-func (d *direct) loadSupers(field string, to []string) {
-	d.op("MOVQ", field+"(BX)", "R14")
-	for p, r := range to {
-		d.op("VCVTPH2PS", "(R14)("+d.supers.at+"*1)", r)
-		d.op("PREFETCHT0", mem(superAhead, "R14")+"("+d.supers.at+"*1)")
-		if p+1 < len(to) {
-			d.op("ADDQ", "intTile_apartSuper(BX)", "R14")
-		}
-	}
 }
 
 // scaleSupers adds the scaled sums of a block to the results: scale and factor
@@ -97,7 +96,7 @@ func (d *direct) scaleSupers(from int) {
 	part := d.side * d.tokens
 	for p := range d.parts() {
 		for h := range d.side {
-			d.factor(16*p, from+h, "R8", d.supers.scale[from+h], scale)
+			d.factor(16*p, from+h, d.supers.scale[from+h], scale)
 			for t := range d.tokens {
 				sum := d.sum[p*part+h*d.tokens+t]
 				d.op("VCVTDQ2PS", sum, sum)
@@ -107,7 +106,7 @@ func (d *direct) scaleSupers(from int) {
 			if d.bits > 4 {
 				continue
 			}
-			d.factor(0, from+h, "R15", d.supers.min[from+h], low)
+			d.factor(d.superTail(), from+h, d.supers.min[from+h], low)
 			d.op("VFMSUB231PS", d.supers.offset, scale, low)
 			for t := range d.tokens {
 				result := d.result[(from+h)*d.tokens+t]
@@ -122,8 +121,8 @@ func (d *direct) scaleSupers(from int) {
 }
 
 // factor loads a block's factors of panel v, times the superblock's scales.
-func (d *direct) factor(off, v int, base, super, to string) {
-	d.op("VPMOVSXBD", d.scales(off, v, base), to)
+func (d *direct) factor(off, v int, super, to string) {
+	d.op("VPMOVSXBD", d.scales(off, v, "R8"), to)
 	d.op("VCVTDQ2PS", to, to)
 	d.op("VMULPS", super, to, to)
 }
@@ -133,19 +132,5 @@ func (d *direct) stepSupers() {
 	d.op("ADDQ", imm(d.factorBytes()), "R8")
 	if d.short {
 		d.op("ADDQ", "R11", "CX")
-	} else {
-		d.op("ADDQ", imm(d.factorBytes()), "R15")
-	}
-}
-
-// besideSupers goes on to the factors and scales of the panel beside; AX is the
-// distance of factors.
-func (d *direct) besideSupers() {
-	d.op("MOVQ", "intTile_stepSuper(BX)", "R13")
-	d.op("ADDQ", "AX", "intTile_fine(BX)")
-	d.op("ADDQ", "R13", "intTile_super(BX)")
-	if d.bits == 4 {
-		d.op("ADDQ", "AX", "intTile_fineMin(BX)")
-		d.op("ADDQ", "R13", "intTile_superMin(BX)")
 	}
 }

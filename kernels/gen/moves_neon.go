@@ -169,7 +169,7 @@ func (a neon) fetch() {
 
 // superScales loads 16 binary16 values to registers to to to+3; V20 and V21 are lost.
 func (a neon) superScales(from string, to int) {
-	a.op("VLD1.P", "32("+from+")", list(20, 2, "H8"))
+	a.op("VLD1", "("+from+")", list(20, 2, "H8"))
 	for i := range 2 {
 		a.two("FCVTL", to+2*i, 20+i)
 		a.two("FCVTL2", to+2*i+1, 20+i)
@@ -187,10 +187,12 @@ func (a neon) storeHalves(from int) {
 
 // joinScales writes the products of superblocks' scales and groups' factors.
 func (a neon) joinScales() {
-	a.fn("joinScalesNEON", "(dst *uint16, super *uint16, fine *int8, supers, groups int)", 40,
-		"R1 dst, R2 superblocks' scales, R5 factors, R3 superblocks left, R4 groups of one, R6 those left",
+	a.fn("joinScalesNEON", "(dst *uint16, super *uint16, fine *int8, supers, groups, step int)", 48,
+		"R1 dst, R2 a superblock's scales, R5 factors, R3 superblocks left, R4 groups of one, R6 those left",
+		"R10 distance of superblocks, R11 from the last factor of one to the first of the next",
 		"V0 to V3 a superblock's scales, V4 to V7 factors, then products, V20 to V22 narrow values")
-	a.args("dst", "R1", "super", "R2", "fine", "R5", "supers", "R3", "groups", "R4")
+	a.args("dst", "R1", "super", "R2", "fine", "R5", "supers", "R3", "groups", "R4", "step", "R10")
+	a.op("SUB", "R4<<4", "R10", "R11")
 	a.label("super")
 	a.superScales("R2", 0)
 	a.op("MOVD", "R4", "R6")
@@ -202,6 +204,8 @@ func (a neon) joinScales() {
 	a.storeHalves(4)
 	a.op("SUBS", "$1", "R6")
 	a.op("BNE", "group")
+	a.op("ADD", "R10", "R2")
+	a.op("ADD", "R11", "R5")
 	a.op("SUBS", "$1", "R3")
 	a.op("BNE", "super")
 	a.op("RET")
@@ -209,13 +213,16 @@ func (a neon) joinScales() {
 
 // joinMins writes the minimums that go with those scales.
 func (a neon) joinMins() {
-	a.fn("joinMinsNEON", "(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)", 64,
-		"R1 dst, R2 superblocks' scales, R7 factors, R8 and R9 the same of minimums, R3 superblocks left, R4 groups of one, R6 those left",
+	a.fn("joinMinsNEON", "(dst *uint16, super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int)", 72,
+		"R1 dst, R2 a superblock's scales, R7 factors, R8 and R9 the same of minimums, R3 superblocks left, R4 groups of one, R6 those left",
+		"R10 distance of superblocks, R11 from the last factor of one to the first of the next",
 		"V0 to V3 a superblock's scales times offset, V8 to V11 its minimums, V4 to V7 and V12 to V15 factors, then products, V20 to V22 narrow values, V24 offset")
 	a.args("dst", "R1", "super", "R2", "fine", "R7", "superMin", "R8", "fineMin", "R9")
 	a.op("FMOVS", "offset+40(FP)", "F24")
 	a.op("MOVD", "supers+48(FP)", "R3")
 	a.op("MOVD", "groups+56(FP)", "R4")
+	a.op("MOVD", "step+64(FP)", "R10")
+	a.op("SUB", "R4<<4", "R10", "R11")
 	a.label("super")
 	a.superScales("R2", 0)
 	for i := range 4 {
@@ -241,6 +248,12 @@ func (a neon) joinMins() {
 	a.storeHalves(4)
 	a.op("SUBS", "$1", "R6")
 	a.op("BNE", "group")
+	for _, r := range []string{"R2", "R8"} {
+		a.op("ADD", "R10", r)
+	}
+	for _, r := range []string{"R7", "R9"} {
+		a.op("ADD", "R11", r)
+	}
 	a.op("SUBS", "$1", "R3")
 	a.op("BNE", "super")
 	a.op("RET")

@@ -80,10 +80,12 @@ func x86StoreJoined(a *asm, wide bool, lo, hi string) {
 // x86JoinScales writes the products of superblocks' scales and groups' factors.
 func x86JoinScales(a *asm, wide bool) {
 	name, kind := joined("joinScales", wide)
-	a.fn(name, "(dst *"+kind+", super *uint16, fine *int8, supers, groups int)", 40,
-		"DI dst, SI superblocks' scales, DX factors, CX superblocks left, R8 groups of one, R9 those left",
+	a.fn(name, "(dst *"+kind+", super *uint16, fine *int8, supers, groups, step int)", 48,
+		"DI dst, SI a superblock's scales, DX factors, CX superblocks left, R8 groups of one, R9 those left",
+		"R12 distance of superblocks, R13 from the last factor of one to the first of the next",
 		"Y0 and Y1 a superblock's scales, Y2 and Y3 factors, then products")
-	load(a, "dst", "DI", "super", "SI", "fine", "DX", "supers", "CX", "groups", "R8")
+	load(a, "dst", "DI", "super", "SI", "fine", "DX", "supers", "CX", "groups", "R8", "step", "R12")
+	x86Gap(a)
 	a.label("super")
 	a.op("VCVTPH2PS", "(SI)", "Y0")
 	a.op("VCVTPH2PS", "16(SI)", "Y1")
@@ -96,10 +98,19 @@ func x86JoinScales(a *asm, wide bool) {
 	a.op("ADDQ", "$16", "DX")
 	a.op("DECQ", "R9")
 	a.op("JNZ", "group")
-	a.op("ADDQ", "$32", "SI")
+	a.op("ADDQ", "R12", "SI")
+	a.op("ADDQ", "R13", "DX")
 	a.op("DECQ", "CX")
 	a.op("JNZ", "super")
 	ret(a)
+}
+
+// x86Gap sets R13 to R12 less the factors of R8 groups.
+func x86Gap(a *asm) {
+	a.op("MOVQ", "R8", "R13")
+	a.op("SHLQ", "$4", "R13")
+	a.op("NEGQ", "R13")
+	a.op("ADDQ", "R12", "R13")
 }
 
 // x86Fetch writes the asking for memory in advance.
@@ -125,12 +136,15 @@ func x86Factors(a *asm, from, lo, hi string) {
 // x86JoinMins writes the minimums that go with those scales.
 func x86JoinMins(a *asm, wide bool) {
 	name, kind := joined("joinMins", wide)
-	a.fn(name, "(dst *"+kind+", super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups int)", 64,
-		"DI dst, SI superblocks' scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left",
+	a.fn(name, "(dst *"+kind+", super *uint16, fine *int8, superMin *uint16, fineMin *int8, offset float32, supers, groups, step int)", 72,
+		"DI dst, SI a superblock's scales, DX factors, R10 and R11 the same of minimums, CX superblocks left, R8 groups of one, R9 those left",
+		"R12 distance of superblocks, R13 from the last factor of one to the first of the next",
 		"Y0 and Y1 a superblock's scales times offset, Y4 and Y5 its minimums, Y2, Y3, Y6 and Y7 factors, then products")
 	load(a, "dst", "DI", "super", "SI", "fine", "DX", "superMin", "R10", "fineMin", "R11")
 	a.op("MOVQ", "supers+48(FP)", "CX")
 	a.op("MOVQ", "groups+56(FP)", "R8")
+	a.op("MOVQ", "step+64(FP)", "R12")
+	x86Gap(a)
 	a.label("super")
 	a.op("VBROADCASTSS", "offset+40(FP)", "Y6")
 	a.op("VCVTPH2PS", "(SI)", "Y0")
@@ -156,7 +170,10 @@ func x86JoinMins(a *asm, wide bool) {
 	a.op("DECQ", "R9")
 	a.op("JNZ", "group")
 	for _, r := range []string{"SI", "R10"} {
-		a.op("ADDQ", "$32", r)
+		a.op("ADDQ", "R12", r)
+	}
+	for _, r := range []string{"DX", "R11"} {
+		a.op("ADDQ", "R13", r)
 	}
 	a.op("DECQ", "CX")
 	a.op("JNZ", "super")
