@@ -172,9 +172,14 @@ func (m *IntMatrix) Row(dst []float32, r int) {
 		var x [quads]uint32
 		m.format.unpack(&x, panel[b*size+r%panelRows*4:])
 		values := (*[blockSize]int8)(unsafe.Pointer(&x))
-		for i := b * blockSize; i < (b+1)*blockSize && i < m.cols; i++ {
-			scale, minimum := m.rowScale(r, i/m.group)
-			dst[i] = float32(values[i%blockSize])*scale + minimum
+		to := dst[b*blockSize:]
+		to = to[:min(blockSize, len(to))]
+		step := min(m.group, blockSize)
+		for at := 0; at < len(to); at += step {
+			scale, minimum := m.rowScale(r, (b*blockSize+at)/m.group)
+			for i := at; i < min(at+step, len(to)); i++ {
+				to[i] = float32(values[i])*scale + minimum
+			}
 		}
 	}
 }
