@@ -162,13 +162,17 @@ func (a *Acts) tile(t int) (width, first int) {
 	return min(actTile, a.n-start), start*a.blocks + t - start
 }
 
-func (a *Acts) quantizeRow(tier Tier, t int, x []float32) {
+func (a *Acts) quantizeRow(tier Tier, t int, x []float32) { a.quantizePart(tier, t, 0, x) }
+
+// quantizePart quantizes token t's values from column from on, the first of a block.
+func (a *Acts) quantizePart(tier Tier, t, from int, x []float32) {
 	width, at := a.tile(t)
+	at += from / blockSize * width
 	full := len(x) / blockSize
 	if full > 0 {
 		quantize(tier, x[:full*blockSize], a, at, width)
 	}
-	if full < a.blocks {
+	if full*blockSize < len(x) {
 		var last [blockSize]float32
 		copy(last[:], x[full*blockSize:])
 		quantize(tier, last[:], a, at+full*width, width)

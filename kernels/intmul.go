@@ -18,8 +18,16 @@ type Out struct {
 // maxOuts is how many products one joint run can have.
 const maxOuts = 4
 
-// intJob is a joint run in flight. A unit of it is some panels of one product.
+// Part is told about rows of two products, see MulPair.
+type Part interface {
+	// Done gets rows [from, to), whole blocks of Acts or the last ones.
+	Done(from, to int)
+}
+
+// intJob is a joint run in flight. A unit of it is some panels of one product, or
+// the same ones of a pair.
 type intJob struct {
+	then    Part // of a pair
 	tier    Tier
 	threads int
 	n       int
@@ -39,14 +47,24 @@ func (j *intJob) Do(worker, i int) {
 	o := &j.outs[k]
 	chunk := j.chunk[k]
 	lo := (i - j.first[k]) * chunk
+	hi := min(lo+chunk, o.M.panelCount())
 	// The other workers probably claim one unit each before this one's next.
-	o.M.mulPanels(j.tier, o, j.n, lo, min(lo+chunk, o.M.panelCount()), lo+j.threads*chunk, &j.scratch[worker])
+	ahead := lo + j.threads*chunk
+	o.M.mulPanels(j.tier, o, j.n, lo, hi, ahead, &j.scratch[worker])
+	if j.then != nil {
+		o := &j.outs[1]
+		o.M.mulPanels(j.tier, o, j.n, lo, hi, ahead, &j.scratch[worker])
+		j.then.Done(lo*panelRows, min(hi*panelRows, o.M.rows))
+	}
 }
 
 // set prepares the job and returns its units: the fewest that are long enough
 // and still leave each thread several to claim.
-func (j *intJob) set(threads, n int, outs []Out) (units int) {
-	j.tier, j.threads, j.n, j.count = Active(), threads, n, copy(j.outs[:], outs)
+func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
+	j.tier, j.threads, j.n, j.count, j.then = Active(), threads, n, copy(j.outs[:], outs), then
+	if then != nil {
+		outs = outs[:1] // the second is cut like it
+	}
 	if len(j.scratch) < threads {
 		j.scratch = make([]scratch, threads)
 	}
@@ -59,12 +77,15 @@ func (j *intJob) set(threads, n int, outs []Out) (units int) {
 		panels, work := m.panelCount(), panelRows*m.cols*n
 		j.chunk[i] = panels
 		if threads > 1 && total*panelRows*n >= serialWork {
-			j.chunk[i] = min(panels, max(1, unitWork/work, total/(m.cols*threads*4)))
+			j.chunk[i] = min(panels, max(1, unitWork/work, total/(m.cols*threads*threadUnits(n))))
 			together := 1
 			if n == 1 {
 				together = streams(j.tier)
 			} else if j.tier == AMX {
 				together = 2
+			}
+			if then != nil {
+				together = max(together, blockSize/panelRows)
 			}
 			j.chunk[i] = (j.chunk[i] + together - 1) / together * together
 		}
@@ -79,10 +100,30 @@ func (j *intJob) set(threads, n int, outs []Out) (units int) {
 
 var intJobs = sync.Pool{New: func() any { return new(intJob) }}
 
+// threadUnits is how many units of n tokens a thread should have: few where memory
+// is read in streams, each of which begins slowly.
+func threadUnits(n int) int {
+	if n == 1 {
+		return 4
+	}
+	return 8
+}
+
+// MulPair is MulAll of two products with as many rows. Whoever has computed some
+// rows of both tells then, on its own goroutine, while they are in its cache.
+func MulPair(p *Pool, n int, a, b Out, then Part) {
+	if a.M.rows != b.M.rows || a.M.cols != b.M.cols {
+		panic(fmt.Sprintf("kernels: MulPair of %d x %d and %d x %d", a.M.rows, a.M.cols, b.M.rows, b.M.cols))
+	}
+	mulAll(p, n, then, a, b)
+}
+
 // MulAll computes up to four products of integer matrices for the first n
 // tokens of their activations, as one run of the pool: token t of each gives
 // Y[t*LdY:][:M.Rows()]. Outputs must not overlap.
-func MulAll(p *Pool, n int, outs ...Out) {
+func MulAll(p *Pool, n int, outs ...Out) { mulAll(p, n, nil, outs...) }
+
+func mulAll(p *Pool, n int, then Part, outs ...Out) {
 	if len(outs) > maxOuts {
 		panic(fmt.Sprintf("kernels: MulAll of %d products: at most %d run together", len(outs), maxOuts))
 	}
@@ -108,7 +149,7 @@ func MulAll(p *Pool, n int, outs ...Out) {
 	}
 	if p == nil {
 		j := intJobs.Get().(*intJob)
-		for i := range j.set(1, n, outs) {
+		for i := range j.set(1, n, outs, then) {
 			j.Do(0, i)
 		}
 		j.release()
@@ -116,7 +157,7 @@ func MulAll(p *Pool, n int, outs ...Out) {
 		return
 	}
 	p.mu.Lock()
-	p.run(p.ints.set(p.Threads(), n, outs), &p.ints)
+	p.run(p.ints.set(p.Threads(), n, outs, then), &p.ints)
 	p.ints.release()
 	p.mu.Unlock()
 	p.int8.Add(macs)
@@ -148,6 +189,7 @@ func (o *Out) prepare(n int) {
 // release drops what belongs to the caller.
 func (j *intJob) release() {
 	clear(j.outs[:j.count])
+	j.then = nil
 	for i := range j.scratch {
 		s := &j.scratch[i]
 		s.tile, s.direct, s.w = wideTile{}, intTile{}, nil

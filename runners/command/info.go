@@ -31,8 +31,9 @@ func newInfo() *cobra.Command {
 		Short: "Say what this machine and this runner are",
 		Long: "Says what this machine and this runner are. With --measure it also says what the machine can\n" +
 			"do at most, on one thread and on all: read memory, and multiply in the instructions of each\n" +
-			"kernel tier. This takes some seconds and keeps all processors busy. With --watch it looks for so\n" +
-			"long at what else the machine does, and tells in JSON all that harness targets doctor judges.",
+			"kernel tier, and how long two cores take to see what the other wrote. This takes some seconds and\n" +
+			"keeps all processors busy. With --watch it looks for so long at what else the machine does, and\n" +
+			"tells in JSON all that harness targets doctor judges.",
 		Example: "  runner info\n  runner info --measure\n  runner info --measure -o json\n  runner info --watch 1s -o json",
 		Args:    cobra.NoArgs,
 		RunE: interruptible(func(ctx context.Context, c *cobra.Command) error {
@@ -56,6 +57,7 @@ func newInfo() *cobra.Command {
 				if facts.Limits, err = measureLimits(ctx); err != nil {
 					return err
 				}
+				facts.CoreToCoreNS = measure.CoreToCore(ctx)
 			}
 			if output == "json" {
 				enc := json.NewEncoder(c.OutOrStdout())
@@ -65,7 +67,7 @@ func newInfo() *cobra.Command {
 			if err := printInfo(c.OutOrStdout(), facts.InfoResult); err != nil {
 				return err
 			}
-			return printLimits(c.OutOrStdout(), facts.Limits)
+			return printLimits(c.OutOrStdout(), &facts)
 		}),
 	}
 	c.Flags().StringVarP(&output, "output", "o", "table", "table or json")
@@ -80,6 +82,8 @@ type machineFacts struct {
 	wire.InfoResult
 	Facts  *board.Facts       `json:"facts,omitempty"`
 	Limits []measure.Ceilings `json:"limits,omitempty"`
+	// CoreToCoreNS is 0 where it was not measured.
+	CoreToCoreNS float64 `json:"core_to_core_ns,omitempty"`
 }
 
 // maxWatch bounds --watch.
@@ -104,8 +108,8 @@ func measureLimits(ctx context.Context) ([]measure.Ceilings, error) {
 
 // printLimits writes a line a limit: the best of several measurements, and how
 // far below it their median lies.
-func printLimits(w io.Writer, limits []measure.Ceilings) error {
-	if len(limits) == 0 {
+func printLimits(w io.Writer, facts *machineFacts) error {
+	if len(facts.Limits) == 0 {
 		return nil
 	}
 	rows := [][]string{{"limit", "threads", "best", "unit", "median below"}}
@@ -113,7 +117,7 @@ func printLimits(w io.Writer, limits []measure.Ceilings) error {
 		below := 1 - r.Median/r.Best
 		rows = append(rows, []string{what, strconv.Itoa(threads), figure(&r.Best), unit, percent(&below)})
 	}
-	for _, c := range limits {
+	for _, c := range facts.Limits {
 		row("memory read, "+c.ReadWay, "GB/s", c.Threads, c.Read)
 		for _, p := range c.Peaks {
 			row(p.Tier+" "+p.Mix, "GOPS", c.Threads, p.GOPS)
@@ -122,7 +126,11 @@ func printLimits(w io.Writer, limits []measure.Ceilings) error {
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	return align(w, rows, 0, 3)
+	if err := align(w, rows, 0, 3); err != nil || facts.CoreToCoreNS == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\ncore to core %.0f ns, median, one way\n", facts.CoreToCoreNS)
+	return err
 }
 
 // printInfo writes a line a fact.

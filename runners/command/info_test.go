@@ -77,7 +77,8 @@ func TestInfoMeasures(t *testing.T) {
 	}
 	var info struct {
 		wire.InfoResult
-		Limits []measure.Ceilings `json:"limits"`
+		Limits       []measure.Ceilings `json:"limits"`
+		CoreToCoreNS float64            `json:"core_to_core_ns"`
 	}
 	dec := json.NewDecoder(strings.NewReader(stdout))
 	dec.DisallowUnknownFields()

@@ -152,9 +152,7 @@ func (e *Engine) runMLP(l int) {
 	e.normRows(&p.in, p.write, ly.mlpNorm, ly.gate.reads()|ly.up.reads())
 	e.tap(l, SiteGateUp, &p.in)
 	p.inner.resize(n, ly.ffn, ly.down.reads())
-	p.up = grow(p.up, n*ly.ffn)
-	e.multiply(product{ly.gate, &p.in, p.inner.x, false}, product{ly.up, &p.in, p.up, false})
-	e.activateRows(&p.inner, p.up)
+	e.multiplyGLU(ly.gate, ly.up, &p.in, &p.inner)
 	e.tap(l, SiteDown, &p.inner)
 	e.addProduct(ly.down, &p.inner, p.write)
 }

@@ -35,6 +35,7 @@ type pass struct {
 	inner      input // what the last matrix of a block reads
 	job        rowJob
 	multiplier multiplier
+	glu        gluPart
 	attention  attention
 
 	logits []float32

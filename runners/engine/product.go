@@ -57,11 +57,7 @@ func (m *multiplier) add(pool *kernels.Pool, p *product) {
 	rows := p.w.Rows()
 	switch w := p.w.(type) {
 	case *integer:
-		out := kernels.Out{M: w.IntMatrix, A: &p.in.acts, Y: p.y, LdY: rows, Add: p.add}
-		if w.fine {
-			out.Rest = &p.in.rest
-		}
-		m.outs = append(m.outs, out)
+		m.outs = append(m.outs, w.out(p.in, p.y, p.add))
 	case *dense:
 		if !p.add {
 			w.Mul(pool, p.y, rows, p.in.x, p.in.cols, p.in.n)
@@ -71,6 +67,48 @@ func (m *multiplier) add(pool *kernels.Pool, p *product) {
 		w.Mul(pool, m.addend, rows, p.in.x, p.in.cols, p.in.n)
 		kernels.Axpy(1, m.addend, p.y)
 	}
+}
+
+// multiplyGLU writes silu(gate·in)*(up·in) to out, whose rows some products of
+// integers leave in a worker's cache.
+func (e *Engine) multiplyGLU(gate, up weight, in, out *input) {
+	p := &e.pass
+	p.up = grow(p.up, out.n*out.cols)
+	g, okG := gate.(*integer)
+	u, okU := up.(*integer)
+	if !okG || !okU {
+		e.multiply(product{gate, in, out.x, false}, product{up, in, p.up, false})
+		e.activateRows(out, p.up)
+		return
+	}
+	p.glu = gluPart{out, p.up}
+	kernels.MulPair(e.pool, in.n, g.out(in, out.x, false), u.out(in, p.up, false), &p.glu)
+}
+
+// gluPart turns columns of gates into silu(gate)*up and quantizes them.
+type gluPart struct {
+	out *input
+	up  []float32
+}
+
+// Done turns columns [from, to) of all rows.
+func (g *gluPart) Done(from, to int) {
+	for r := range g.out.n {
+		x := g.out.row(r)[from:to]
+		kernels.SwiGLU(x, x, row(g.up, r, g.out.cols)[from:to])
+		if g.out.planes&planeInt8 != 0 {
+			g.out.acts.SetPart(r, from, x)
+		}
+	}
+}
+
+// out is the product of w and in as the kernels take it.
+func (w *integer) out(in *input, y []float32, add bool) kernels.Out {
+	out := kernels.Out{M: w.IntMatrix, A: &in.acts, Y: y, LdY: w.Rows(), Add: add}
+	if w.fine {
+		out.Rest = &in.rest
+	}
+	return out
 }
 
 func (m *multiplier) run(pool *kernels.Pool) {
