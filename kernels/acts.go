@@ -179,18 +179,21 @@ func (a *Acts) quantizePart(tier Tier, t, from int, x []float32) {
 	}
 }
 
+// restBlocks is the number of blocks whose rest is computed at a time.
+const restBlocks = 8
+
 // quantizeRest quantizes the rest that of leaves of token t.
 func (a *Acts) quantizeRest(tier Tier, t int, x []float32, of *Acts) {
 	width, at := a.tile(t)
-	for ; len(x) > 0; at += width {
-		var rest [blockSize]float32
+	var rest [restBlocks * blockSize]float32
+	for len(x) > 0 {
 		n := copy(rest[:], x)
-		scale, q := of.scale[at], of.q[at*blockSize:][:blockSize]
-		for i := range rest {
-			rest[i] -= scale * float32(q[i])
-		}
-		quantize(tier, rest[:], a, at, width)
-		x = x[n:]
+		blocks := (n + blockSize - 1) / blockSize
+		part := rest[:blocks*blockSize]
+		clear(part[n:])
+		subtract(tier, part, of, at, width)
+		quantize(tier, part, a, at, width)
+		x, at = x[n:], at+blocks*width
 	}
 }
 
@@ -225,5 +228,17 @@ func quantizeGeneric(x []float32, a *Acts, at, width int) {
 			sum += r
 		}
 		a.corr[at], a.half[at] = -128*sum, -128*half
+	}
+}
+
+// subtractGeneric takes from x what the blocks of a stand for, at block index at
+// and every width further. The conversion keeps Go from fusing: products are
+// rounded on every architecture.
+func subtractGeneric(x []float32, a *Acts, at, width int) {
+	for ; len(x) > 0; x, at = x[blockSize:], at+width {
+		scale, q := a.scale[at], a.q[at*blockSize:][:blockSize]
+		for i, v := range x[:blockSize] {
+			x[i] = v - float32(scale*float32(q[i]))
+		}
 	}
 }

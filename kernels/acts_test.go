@@ -3,6 +3,7 @@ package kernels
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -54,4 +55,103 @@ func TestQuantizeRest(t *testing.T) {
 			t.Errorf("%s: two planes err by %.2g, one by %.2g", tier, errFine, errCoarse)
 		}
 	}
+}
+
+// odd returns random values of widely different blocks: of zeros, of values that
+// count as such, and with infinities and NaN.
+func odd(r *rand.Rand, n int) []float32 {
+	x := random(r, n)
+	for at := 0; at < n; at += blockSize {
+		block := x[at:min(at+blockSize, n)]
+		some := r.IntN(len(block))
+		switch r.IntN(8) {
+		case 0:
+			clear(block)
+		case 1:
+			for i := range block {
+				block[i] *= minAbs / 8
+			}
+		case 2:
+			block[some] = float32(math.NaN())
+		case 3:
+			block[some] = float32(math.Inf(1 - 2*r.IntN(2)))
+		case 4:
+			block[some] = math.MaxFloat32
+		}
+	}
+	return x
+}
+
+// left is what a block of a leaves of v, its value i. The product, exact in f64,
+// and the difference are rounded to f32 each.
+func left(v float32, a *Acts, block, i int) float32 {
+	product := float32(float64(a.scale[block]) * float64(a.q[block*blockSize+i]))
+	return float32(float64(v) - float64(product))
+}
+
+func wordsOf(x []float32) []uint32 {
+	out := make([]uint32, len(x))
+	for i, v := range x {
+		out[i] = math.Float32bits(v)
+	}
+	return out
+}
+
+// TestSubtract guards what the second plane of activations is made of: where
+// tiers differ in a bit, answers of a model depend on the board.
+func TestSubtract(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(5, 6))
+		for width := 1; width <= actTile; width++ {
+			for blocks := 1; blocks <= 2*restBlocks+1; blocks++ {
+				cols := blocks * blockSize
+				all := odd(r, width*cols)
+				var a Acts
+				a.Quantize(nil, all, cols, width, cols)
+				for tok := range width {
+					x, check := guarded(r, cols)
+					copy(x, all[tok*cols:])
+					want := make([]float32, cols)
+					for i, v := range x {
+						want[i] = left(v, &a, i/blockSize*width+tok, i%blockSize)
+					}
+					subtract(Active(), x, &a, tok, width)
+					check(t)
+					if !slices.Equal(wordsOf(x), wordsOf(want)) {
+						t.Fatalf("token %d of %d, %d blocks: left %v, want %v", tok, width, blocks, x, want)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestQuantizeRestOfEveryShape compares with Quantize of the rests.
+func TestQuantizeRestOfEveryShape(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 8))
+		for n := 1; n <= actTile+3; n++ {
+			for _, cols := range []int{1, 31, 32, 33, 95, 256, 257, 300, 512, 600} {
+				x := odd(r, n*cols)
+				var a, want, got Acts
+				a.Quantize(nil, x, cols, n, cols)
+				padded := a.blocks * blockSize
+				rests := make([]float32, n*padded)
+				for tok := range n {
+					width, at := a.tile(tok)
+					row := rests[tok*padded:][:padded]
+					copy(row, x[tok*cols:][:cols])
+					for i, v := range row {
+						row[i] = left(v, &a, at+i/blockSize*width, i%blockSize)
+					}
+				}
+				want.Quantize(nil, rests, padded, n, padded)
+				got.QuantizeRest(nil, &a, x, cols, n, cols)
+				if !slices.Equal(got.q, want.q) || !slices.Equal(wordsOf(got.scale), wordsOf(want.scale)) ||
+					!slices.Equal(got.corr, want.corr) || !slices.Equal(got.half, want.half) {
+					t.Fatalf("%d tokens of %d values: the second plane is not the quantization of what the first leaves", n, cols)
+				}
+			}
+		}
+	})
 }

@@ -6,6 +6,9 @@ package kernels
 func quantizeAVX2(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 
 //go:noescape
+func subtractAVX2(x *float32, blocks int, q *int8, scale *float32, width int)
+
+//go:noescape
 func interleave4AVX2(dst *float32, width int, src *float32, ld, n int)
 
 //go:noescape
@@ -165,4 +168,8 @@ func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *i
 
 func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {
 	quantizeAVX2(x, blocks, q, scale, corr, half, width)
+}
+
+func subtractVector(x *float32, blocks int, q *int8, scale *float32, width int) {
+	subtractAVX2(x, blocks, q, scale, width)
 }

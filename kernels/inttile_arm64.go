@@ -6,6 +6,9 @@ package kernels
 func quantizeNEON(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 
 //go:noescape
+func subtractNEON(x *float32, blocks int, q *int8, scale *float32, width int)
+
+//go:noescape
 func widenHalvesNEON(dst *float32, src *uint16, n int)
 
 //go:noescape
@@ -82,4 +85,8 @@ func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *i
 
 func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {
 	quantizeNEON(x, blocks, q, scale, corr, half, width)
+}
+
+func subtractVector(x *float32, blocks int, q *int8, scale *float32, width int) {
+	subtractNEON(x, blocks, q, scale, width)
 }

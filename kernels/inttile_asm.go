@@ -90,3 +90,15 @@ func quantize(tier Tier, x []float32, a *Acts, at, width int) {
 	_ = a.scale[at+(blocks-1)*width]
 	quantizeVector(&x[0], blocks, &a.q[at*blockSize], &a.scale[at], &a.corr[at], &a.half[at], width)
 }
+
+// subtract takes from x what the blocks of a stand for, at block index at and
+// every width further.
+func subtract(tier Tier, x []float32, a *Acts, at, width int) {
+	if tier == Generic {
+		subtractGeneric(x, a, at, width)
+		return
+	}
+	blocks := len(x) / blockSize
+	_ = a.scale[at+(blocks-1)*width]
+	subtractVector(&x[0], blocks, &a.q[at*blockSize], &a.scale[at], width)
+}

@@ -33,3 +33,5 @@ func joinScales(dst []uint16, u *superScales, first int) { u.joinGeneric(dst, fi
 func joinMins(dst []uint16, u *superScales, first int) { u.joinGeneric(dst, first, true) }
 
 func quantize(_ Tier, x []float32, a *Acts, at, width int) { quantizeGeneric(x, a, at, width) }
+
+func subtract(_ Tier, x []float32, a *Acts, at, width int) { subtractGeneric(x, a, at, width) }

@@ -11,7 +11,8 @@ func BenchmarkVector(b *testing.B) {
 	x, y, z := random(r, n), random(r, n), random(r, n)
 	cos, sin := make([]float32, 32), make([]float32, 32)
 	RopeTable(7, 64, 10000, cos, sin)
-	var a Acts
+	var a, rest Acts
+	a.Quantize(nil, x, n, 1, n)
 	functions := []struct {
 		name string
 		run  func()
@@ -23,6 +24,7 @@ func BenchmarkVector(b *testing.B) {
 		{"Softmax", func() { Softmax(z) }},
 		{"RoPE", func() { RoPE(z, 64, cos, sin) }},
 		{"Quantize", func() { a.Quantize(nil, x, n, 1, n) }},
+		{"QuantizeRest", func() { rest.QuantizeRest(nil, &a, x, n, 1, n) }},
 	}
 	benchTiers(b, func(b *testing.B) {
 		for _, f := range functions {
