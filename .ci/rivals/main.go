@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seed-c6f48606/harness/runners/measure"
 )
 
 func main() {
@@ -69,7 +71,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	meter := &session{
 		Programs: programs, Rounds: s.Rounds, Dir: scratch, Timeout: s.Timeout, Log: stderr,
-		execute: runProcess, drop: dropFile,
+		Apart: s.Apart, placed: measure.CoreToCore, wait: waitPlaced, execute: runProcess, drop: dropFile,
 	}
 	r := &report{
 		CPU: cpuName(), System: system(), Processors: runtime.NumCPU(), Rounds: s.Rounds,
@@ -107,6 +109,11 @@ func (r *report) measure(ctx context.Context, s *session, cells []cell) ([]sampl
 	for _, c := range cells {
 		got, err := s.measure(ctx, c)
 		samples = append(samples, got...)
+		for _, g := range got {
+			if g.Error == "" {
+				r.Apart = append(r.Apart, g.CoreToCoreNS[:]...)
+			}
+		}
 		for _, g := range got {
 			if g.Version != "" {
 				r.Versions[g.Program] = g.Version

@@ -25,12 +25,12 @@ func env(pairs ...string) func(string) string {
 
 func TestSettings(t *testing.T) {
 	bench := stockScript(t, "")
-	s, err := parseSettings([]string{"--threads", "2, 1", "--kinds", "q4_0", "--tasks", "pp128,tg128"},
+	s, err := parseSettings([]string{"--threads", "2, 1", "--kinds", "q4_0", "--tasks", "pp128,tg128", "--core-to-core", "100-300"},
 		env("RIVAL_CACHE", "/c", "RIVAL_BENCH", bench, "RIVAL_ARGS", "-rtr 1", "RIVAL_BATCHED", bench), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Cache != "/c" || s.Rounds != 5 || len(s.Kinds) != 1 {
+	if s.Cache != "/c" || s.Rounds != 5 || len(s.Kinds) != 1 || s.Apart != [2]float64{100, 300} {
 		t.Errorf("%+v", s)
 	}
 	if diff := cmp.Diff([]int{2, 1}, s.Threads); diff != "" {
@@ -44,6 +44,7 @@ func TestSettings(t *testing.T) {
 		env  func(string) string
 	}{
 		"want numbers of 1":   {[]string{"--threads", "0"}, env()},
+		"want two numbers":    {[]string{"--core-to-core", "300-100"}, env()},
 		"want NAME=FILE":      {[]string{"--models", "x.gguf"}, env()},
 		"nothing to measure":  {[]string{"--rounds", "0"}, env()},
 		"unknown argument":    {[]string{"extra"}, env()},

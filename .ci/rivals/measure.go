@@ -21,8 +21,10 @@ type sample struct {
 	Rate         float64 `json:"tokens_per_s,omitempty"`
 	FirstTokenMS float64 `json:"first_token_ms,omitempty"`
 	PeakRSSBytes int64   `json:"peak_rss_bytes,omitempty"`
-	Error        string  `json:"error,omitempty"`
-	Skipped      bool    `json:"skipped,omitempty"`
+	// CoreToCoreNS is how far apart the processors were before and after.
+	CoreToCoreNS [2]float64 `json:"core_to_core_ns,omitzero"`
+	Error        string     `json:"error,omitempty"`
+	Skipped      bool       `json:"skipped,omitempty"`
 }
 
 // session measures cells with the same programs.
@@ -32,6 +34,12 @@ type session struct {
 	Dir      string // where programs run
 	Timeout  time.Duration
 	Log      io.Writer
+
+	// Apart is the core-to-core latency in ns that a run must have before and after it to
+	// count, {} = any: a virtual machine's processors are moved about.
+	Apart  [2]float64
+	placed func(ctx context.Context) float64 // measure.CoreToCore, nil = not measured
+	wait   func(ctx context.Context) error   // before it is measured again
 
 	execute func(ctx context.Context, dir string, argv []string) (outcome, error) // runProcess
 	drop    func(path string) error                                               // dropFile
@@ -48,7 +56,7 @@ func (s *session) measure(ctx context.Context, c cell) ([]sample, error) {
 				Kind: "sample", Model: c.Model.Name, Threads: c.Threads, Task: c.Task.ID,
 				Program: s.Programs[i].Name, Round: round, Position: position,
 			}
-			err := s.once(ctx, c, s.Programs[i], &got)
+			err := s.placedOnce(ctx, c, s.Programs[i], &got)
 			if ctx.Err() != nil {
 				return out, ctx.Err()
 			}
@@ -60,6 +68,49 @@ func (s *session) measure(ctx context.Context, c cell) ([]sample, error) {
 		}
 	}
 	return out, nil
+}
+
+const (
+	placedTries = 40
+	placedWait  = 3 * time.Second
+)
+
+// placedOnce repeats a run until the processors were as far apart as they should be
+// before and after it.
+func (s *session) placedOnce(ctx context.Context, c cell, p program, into *sample) error {
+	if s.placed == nil {
+		return s.once(ctx, c, p, into)
+	}
+	ok := func(ns float64) bool { return s.Apart == [2]float64{} || s.Apart[0] <= ns && ns <= s.Apart[1] }
+	for try := 0; ; {
+		into.CoreToCoreNS[0] = s.placed(ctx)
+		if ok(into.CoreToCoreNS[0]) {
+			if err := s.once(ctx, c, p, into); err != nil {
+				return err
+			}
+			if into.CoreToCoreNS[1] = s.placed(ctx); ok(into.CoreToCoreNS[1]) {
+				return nil
+			}
+		}
+		if try++; try == placedTries {
+			return fmt.Errorf("%w: in %d tries the processors were never %g to %g ns apart for a whole run", errSkipped, try, s.Apart[0], s.Apart[1])
+		}
+		if !ok(into.CoreToCoreNS[0]) {
+			if err := s.wait(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// waitPlaced waits for a host to move processors.
+func waitPlaced(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(placedWait):
+		return nil
+	}
 }
 
 func (s *session) once(ctx context.Context, c cell, p program, into *sample) error {
@@ -105,8 +156,8 @@ func (s *sample) text() string {
 	case s.Error != "":
 		return s.Error
 	case s.FirstTokenMS > 0:
-		return fmt.Sprintf("%.0f ms, peak %.0f MB", s.FirstTokenMS, float64(s.PeakRSSBytes)/1e6)
+		return fmt.Sprintf("%.0f ms, peak %.0f MB, cores %.0f and %.0f ns apart", s.FirstTokenMS, float64(s.PeakRSSBytes)/1e6, s.CoreToCoreNS[0], s.CoreToCoreNS[1])
 	default:
-		return fmt.Sprintf("%.1f tok/s, peak %.0f MB", s.Rate, float64(s.PeakRSSBytes)/1e6)
+		return fmt.Sprintf("%.1f tok/s, peak %.0f MB, cores %.0f and %.0f ns apart", s.Rate, float64(s.PeakRSSBytes)/1e6, s.CoreToCoreNS[0], s.CoreToCoreNS[1])
 	}
 }

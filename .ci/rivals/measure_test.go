@@ -71,6 +71,33 @@ func TestMeasureGoesOnAfterACrash(t *testing.T) {
 	}
 }
 
+// A run counts only where the processors were as near as asked, before and after:
+// else two placements of a virtual machine are compared, not two engines.
+func TestMeasureWaitsForThePlacement(t *testing.T) {
+	at, runs := 0, 0
+	distances := []float64{150, 30, 160, 160, 30, 30, 160, 160}
+	s := session{
+		Programs: []program{fakeProgram("ours")}, Rounds: 2, Timeout: time.Minute, Log: io.Discard, Apart: [2]float64{100, 200},
+		placed: func(context.Context) float64 { at++; return distances[at-1] },
+		execute: func(_ context.Context, _ string, argv []string) (outcome, error) {
+			runs++
+			return answer(argv, runs*1e9), nil
+		},
+		wait: func(context.Context) error { return nil },
+	}
+	got, err := s.measure(context.Background(), prefillCell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runs != 3 || len(got) != 2 || got[0].Rate != 50 || got[1].Rate != 100.0/3 || got[1].CoreToCoreNS != [2]float64{160, 160} {
+		t.Errorf("%d runs, samples %+v; want the first run dropped", runs, got)
+	}
+	s.placed = func(context.Context) float64 { return 30 }
+	if got, err = s.measure(context.Background(), prefillCell); err != nil || runs != 3 || !got[0].Skipped {
+		t.Errorf("%d runs, samples %+v, %v; want none to count", runs, got, err)
+	}
+}
+
 func TestMeasureFirstToken(t *testing.T) {
 	dropped := 0
 	c := prefillCell

@@ -21,6 +21,7 @@ type settings struct {
 	Threads                            []int
 	Rounds                             int
 	Timeout                            time.Duration
+	Apart                              [2]float64 // core-to-core latency in ns of runs that count, {} = any
 	LlamaArgs                          []string
 	WithoutLlama, WithoutONNX          bool
 	Stock                              *stock // of RIVAL_BENCH, nil = none
@@ -48,6 +49,7 @@ func parseSettings(args []string, getenv func(string) string, stderr io.Writer) 
 	f.StringVar(&s.Trained, "trained", "datasets/builtin/models/service-nano", "model folder for the perplexity; empty = none")
 	f.IntVar(&s.Rounds, "rounds", 5, "rounds, in each of which every program runs once")
 	f.DurationVar(&s.Timeout, "timeout", 5*time.Minute, "most time of one run")
+	apart := f.String("core-to-core", "", "least and greatest core-to-core latency in ns, MIN-MAX, of runs that count; empty = any")
 	f.BoolVar(&s.WithoutLlama, "without-llama", false, "leave out llama.cpp")
 	f.BoolVar(&s.WithoutONNX, "without-onnx", false, "leave out ONNX Runtime")
 	if err := f.Parse(args); err != nil {
@@ -69,6 +71,15 @@ func parseSettings(args []string, getenv func(string) string, stderr io.Writer) 
 			return s, fmt.Errorf("--threads %s: want numbers of 1 or more", *threads)
 		}
 		s.Threads = append(s.Threads, n)
+	}
+	if *apart != "" {
+		lo, hi, _ := strings.Cut(*apart, "-")
+		var errLo, errHi error
+		s.Apart[0], errLo = strconv.ParseFloat(lo, 64)
+		s.Apart[1], errHi = strconv.ParseFloat(hi, 64)
+		if errLo != nil || errHi != nil || !(0 <= s.Apart[0] && s.Apart[0] < s.Apart[1]) {
+			return s, fmt.Errorf("--core-to-core %s: want two numbers of ns, such as 100-300", *apart)
+		}
 	}
 	if s.Rounds < 1 || len(s.Tasks) == 0 || len(s.Threads) == 0 {
 		return s, errors.New("nothing to measure: rounds, tasks and threads are 1 or more")

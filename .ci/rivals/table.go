@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/seed-c6f48606/harness/reports/stat"
 )
 
 // report is all that is written of one session.
@@ -14,6 +16,7 @@ type report struct {
 	CPU, System, Time string
 	Processors        int
 	Rounds            int
+	Apart             []float64 // core-to-core latency in ns before and after every run
 	Models            []modelFile
 	Programs          []string
 	Versions          map[string]string
@@ -34,6 +37,9 @@ func (r *report) markdown(w io.Writer) error {
 		fmt.Fprintf(&b, "- file %s: %.1f MB\n", m.Name, float64(m.SizeBytes)/1e6)
 	}
 	fmt.Fprintf(&b, "\n%d rounds; in each every program runs once, in turn forwards and backwards. Cells: median (smallest–largest).\n", r.Rounds)
+	if slices.Max(append(r.Apart, 0)) > 0 {
+		fmt.Fprintf(&b, "Core to core before and after the runs: %.0f ns in the median, %.0f to %.0f.\n", stat.Median(r.Apart), slices.Min(r.Apart), slices.Max(r.Apart))
+	}
 	fmt.Fprintf(&b, "Ratio: how many times better %s is, of the medians, with the distribution-free interval of the rounds' ratios%s.\n", r.Programs[0], r.level())
 	var notes []string
 	for _, m := range metrics {
