@@ -24,90 +24,131 @@ type Part interface {
 	Done(from, to int)
 }
 
-// intJob is a joint run in flight. A unit of it is some panels of one product, or
-// the same ones of a pair.
+// intJob is a joint run in flight: the stripes of all its products in a row, or of
+// both of a pair together, cut to units. A stripe is a panel, or for one token as
+// many as the kernel takes at a time: they lie far apart, so that a worker whose
+// stripes follow each other reads long streams of memory.
 type intJob struct {
 	then    Part // of a pair
 	tier    Tier
-	threads int
 	n       int
 	outs    [maxOuts]Out
 	count   int
-	first   [maxOuts + 1]int // unit of each product's first panel
-	chunk   [maxOuts]int     // panels a unit has
-	scratch []scratch        // by worker
+	width   int              // panels of a stripe
+	stripes [maxOuts]int     // panels that are left over go with the last one; 0: they are all
+	first   [maxOuts + 1]int // each product's first stripe in the row; one with none takes the place of one
+	align   int              // of units in the row
+	threads int
+	parts   int       // units of a thread's share
+	scratch []scratch // by worker
+}
+
+// bound is the first stripe of unit i. A thread's share begins with its half, then
+// half of what is left and so on: streams begin slowly, and small units at the end
+// let all threads finish together.
+func (j *intJob) bound(i int) int {
+	row := j.first[j.count]
+	share, part := i/j.parts, i%j.parts
+	lo, hi := share*row/j.threads, (share+1)*row/j.threads
+	if part > 0 {
+		lo = hi - (hi-lo)>>part
+	}
+	if lo == row {
+		return row
+	}
+	return lo / j.align * j.align
 }
 
 // Do computes one unit.
 func (j *intJob) Do(worker, i int) {
-	k := 0
-	for i >= j.first[k+1] {
-		k++
-	}
-	o := &j.outs[k]
-	chunk := j.chunk[k]
-	lo := (i - j.first[k]) * chunk
-	hi := min(lo+chunk, o.M.panelCount())
-	// The other workers probably claim one unit each before this one's next.
-	ahead := lo + j.threads*chunk
-	o.M.mulPanels(j.tier, o, j.n, lo, hi, ahead, &j.scratch[worker])
-	if j.then != nil {
-		o := &j.outs[1]
-		o.M.mulPanels(j.tier, o, j.n, lo, hi, ahead, &j.scratch[worker])
-		j.then.Done(lo*panelRows, min(hi*panelRows, o.M.rows))
+	lo, hi := j.bound(i), j.bound(i+1)
+	s := &j.scratch[worker]
+	for k := range j.count {
+		from, to := max(lo, j.first[k])-j.first[k], min(hi, j.first[k+1])-j.first[k]
+		switch {
+		case from >= to:
+		case j.then == nil:
+			j.mul(k, from, to, s)
+		case k == 0:
+			j.mul(0, from, to, s)
+			j.mul(1, from, to, s)
+			j.tell(from, to)
+		}
 	}
 }
 
-// set prepares the job and returns its units: the fewest that are long enough
-// and still leave each thread several to claim.
-func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
-	j.tier, j.threads, j.n, j.count, j.then = Active(), threads, n, copy(j.outs[:], outs), then
-	if then != nil {
-		outs = outs[:1] // the second is cut like it
+// mul computes stripes [lo, hi) of product k.
+func (j *intJob) mul(k, lo, hi int, s *scratch) {
+	o := &j.outs[k]
+	if j.width == 1 {
+		o.M.mulPanels(j.tier, o, j.n, lo, hi, s)
+		return
 	}
+	stripes := j.stripes[k]
+	if lo < stripes {
+		o.M.mulStripes(j.tier, o, lo, hi, stripes, j.width, s)
+	}
+	if hi >= stripes {
+		o.M.mulPanels(j.tier, o, 1, j.width*stripes, o.M.panelCount(), s)
+	}
+}
+
+// tell says which rows stripes [lo, hi) of a pair are.
+func (j *intJob) tell(lo, hi int) {
+	rows, stripes := j.outs[0].M.rows, j.stripes[0]
+	for s := 0; s < j.width && lo < stripes; s++ {
+		j.then.Done((s*stripes+lo)*panelRows, min((s*stripes+hi)*panelRows, rows))
+	}
+	if rest := j.width * stripes * panelRows; hi >= stripes && rest < rows {
+		j.then.Done(rest, rows)
+	}
+}
+
+// set prepares the job and returns its units: as many for each thread, and the
+// fewest that are long enough.
+func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
+	j.tier, j.n, j.count, j.then = Active(), n, copy(j.outs[:], outs), then
 	if len(j.scratch) < threads {
 		j.scratch = make([]scratch, threads)
 	}
-	total := 0
-	for i := range outs {
-		total += outs[i].M.panelCount() * outs[i].M.cols
+	j.width, j.align = 1, 1
+	if n == 1 {
+		j.width = streams(j.tier)
 	}
+	if then != nil || j.tier == AMX { // whole blocks for the one, pairs of panels for the other
+		j.align = blockSize / panelRows
+	}
+	work := 0 // in multiply-accumulates
 	for i := range outs {
 		m := outs[i].M
-		panels, work := m.panelCount(), panelRows*m.cols*n
-		j.chunk[i] = panels
-		if threads > 1 && total*panelRows*n >= serialWork {
-			j.chunk[i] = min(panels, max(1, unitWork/work, total/(m.cols*threads*threadUnits(n))))
-			together := 1
-			if n == 1 {
-				together = streams(j.tier)
-			} else if j.tier == AMX {
-				together = 2
-			}
-			if then != nil {
-				together = max(together, blockSize/panelRows)
-			}
-			j.chunk[i] = (j.chunk[i] + together - 1) / together * together
+		work += m.panelCount() * panelRows * m.cols * n
+		stripes := m.panelCount()
+		if j.width > 1 {
+			stripes = m.rows / panelRows / j.width / j.align * j.align
 		}
-		j.first[i] = units
-		units += (panels + j.chunk[i] - 1) / j.chunk[i]
+		j.stripes[i], j.first[i+1] = stripes, j.first[i]+max(1, stripes)
+		if then != nil {
+			j.first[i+1] = j.first[1] // both are in the same row
+		}
 	}
-	for i := len(outs); i <= maxOuts; i++ {
-		j.first[i] = units
+	j.threads, j.parts = 1, 1
+	if threads == 1 || work < serialWork {
+		return 1
 	}
-	return units
+	j.threads = threads
+	for j.parts < maxParts && work/threads>>j.parts >= unitWork {
+		j.parts++
+	}
+	return j.threads * j.parts
 }
+
+// maxParts leaves the last unit of a share a sixteenth of it.
+const maxParts = 5
 
 var intJobs = sync.Pool{New: func() any { return new(intJob) }}
 
-// threadUnits is how many units of n tokens a thread should have: few where memory
-// is read in streams, each of which begins slowly.
-func threadUnits(n int) int {
-	if n == 1 {
-		return 4
-	}
-	return 8
-}
+// threadUnits is how many units a thread should have.
+const threadUnits = 8
 
 // MulPair is MulAll of two products with as many rows. Whoever has computed some
 // rows of both tells then, on its own goroutine, while they are in its cache.

@@ -100,3 +100,39 @@ func TestSetPartRefuses(t *testing.T) {
 	}
 	a.SetPart(1, 64, make([]float32, 6))
 }
+
+// Units must cut all stripes of all products between them, whatever the shapes and
+// the threads: a gap is rows of zeros, an overlap adds twice.
+func TestUnitsCoverStripes(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(61, 62))
+		for range 300 {
+			outs := make([]Out, 1+r.IntN(maxOuts))
+			for i := range outs {
+				outs[i].M = &IntMatrix{rows: 1 + r.IntN(700), cols: 32 * (1 + r.IntN(20)), format: 4, group: 32}
+			}
+			var then Part
+			if len(outs) == 2 && r.IntN(2) == 0 {
+				outs[1].M, then = outs[0].M, new(partRecorder)
+			}
+			threads, n := 1+r.IntN(9), 1+r.IntN(3)
+			var j intJob
+			units := j.set(threads, n, outs, then)
+			seen := make([]int, j.first[j.count])
+			for u := range units {
+				lo, hi := j.bound(u), j.bound(u+1)
+				if then != nil && lo < hi && lo%2 != 0 {
+					t.Fatalf("%d threads: unit %d of a pair begins with stripe %d, within a block", threads, u, lo)
+				}
+				for i := lo; i < hi; i++ {
+					seen[i]++
+				}
+			}
+			for i, times := range seen {
+				if times != 1 {
+					t.Fatalf("%d products, %d threads, %d tokens: stripe %d of %d is in %d units", len(outs), threads, n, i, len(seen), times)
+				}
+			}
+		}
+	})
+}

@@ -86,9 +86,9 @@ func (a *Acts) view(t int) actView {
 	return v
 }
 
-// mulPanels computes the outputs of panels [lo, hi) of product o for n tokens;
-// the worker's next ones probably begin with panel ahead.
-func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi, ahead int, s *scratch) {
+// mulPanels computes the outputs of panels [lo, hi) of product o for n tokens; the
+// worker's next ones are probably those from hi on.
+func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 	if tier == AMX {
 		lo, tier = m.mulPairs(o, n, lo, hi, s), AVX512
 	}
@@ -104,24 +104,9 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi, ahead int, s *scratc
 		}
 		return
 	}
-	if panels := streams(tier); n == 1 && panels > 1 {
-		apart := max(0, min(hi, m.rows/panelRows)-lo) / panels // of the full ones
-		most := max(1, callBlocks/(panels*m.blocks))
-		if m.super != nil && !m.fused(tier) {
-			most = 1 // for which scales are worked out at a time
-		}
-		for p := 0; p < apart; p += most {
-			n := min(most, apart-p)
-			m.mulApart(tier, o, o.A, o.Add, lo+p, n, panels, apart, s)
-			if o.Rest != nil {
-				m.mulApart(tier, o, o.Rest, true, lo+p, n, panels, apart, s)
-			}
-		}
-		lo += panels * apart
-	}
 	if tier == AVX512 && m.kernelGroup(tier) >= blockSize && n >= actTile {
 		full := min(hi, m.rows/panelRows)
-		m.mulStored(o, n, lo, full, ahead, s)
+		m.mulStored(o, n, lo, full, s)
 		lo = max(lo, full)
 	}
 	for p := lo; p < hi; p++ {
@@ -132,9 +117,28 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi, ahead int, s *scratc
 	}
 }
 
+// mulStripes computes one token of stripes [lo, hi): panels as far apart as there
+// are stripes, width of each, all full.
+func (m *IntMatrix) mulStripes(tier Tier, o *Out, lo, hi, stripes, width int, s *scratch) {
+	if tier == AMX {
+		tier = AVX512
+	}
+	most := max(1, callBlocks/(width*m.blocks))
+	if m.super != nil && !m.fused(tier) {
+		most = 1 // for which scales are worked out at a time
+	}
+	for p := lo; p < hi; p += most {
+		n := min(most, hi-p)
+		m.mulApart(tier, o, o.A, o.Add, p, n, width, stripes, s)
+		if o.Rest != nil {
+			m.mulApart(tier, o, o.Rest, true, p, n, width, stripes, s)
+		}
+	}
+}
+
 // mulStored computes panels [lo, hi), all full, with the AVX-512 kernel of 8
 // tokens, and the tokens that are no whole tile.
-func (m *IntMatrix) mulStored(o *Out, n, lo, hi, ahead int, s *scratch) {
+func (m *IntMatrix) mulStored(o *Out, n, lo, hi int, s *scratch) {
 	tiles := n / actTile
 	most := max(1, callBlocks/(tiles*m.blocks))
 	if m.super != nil && !m.fused(AVX512) {
@@ -142,13 +146,9 @@ func (m *IntMatrix) mulStored(o *Out, n, lo, hi, ahead int, s *scratch) {
 	}
 	for p := lo; p < hi; p += most {
 		panels := min(most, hi-p)
-		next := p + panels
-		if next == hi {
-			next = ahead
-		}
-		m.callStored(o, o.A, p, panels, tiles, next, o.Add, s)
+		m.callStored(o, o.A, p, panels, tiles, o.Add, s)
 		if o.Rest != nil {
-			m.callStored(o, o.Rest, p, panels, tiles, next, true, s)
+			m.callStored(o, o.Rest, p, panels, tiles, true, s)
 		}
 		for i := p; i < p+panels && tiles*actTile < n; i++ {
 			m.mulDirect(AVX512, o, o.A, tiles*actTile, n, i, o.Add, s)
@@ -160,8 +160,8 @@ func (m *IntMatrix) mulStored(o *Out, n, lo, hi, ahead int, s *scratch) {
 }
 
 // callStored is one call of mulStored's kernel: tiles of tokens on panels from p on,
-// fetching panel next for later.
-func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles, next int, add bool, s *scratch) {
+// fetching the panel after them for later.
+func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles int, add bool, s *scratch) {
 	c := &s.direct
 	*c = m.stored(AVX512, p, s)
 	for i := 1; i < panels && m.super != nil && !m.fused(AVX512); i++ { // others lie there by themselves
@@ -175,7 +175,7 @@ func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles, next int, add 
 	c.actView = a.view(0)
 	m.useCorrections(AVX512, actTile, a, 0, &c.actView)
 	c.next = c.q // with nothing to fetch, lines that are needed anyway
-	if next < m.panelCount() {
+	if next := p + panels; next < m.panelCount() {
 		c.next = (*int8)(unsafe.Pointer(&m.panel(next)[0]))
 	}
 	mulDirect(AVX512, m.format, actTile, c)

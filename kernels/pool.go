@@ -27,27 +27,34 @@ type Ops struct {
 const spins = 400
 
 // Pool is an execution context: a fixed number of workers and counters of the
-// operations done on it. Units of a Run are claimed one by one, so a worker
-// whose core is taken away delays no other. The nil *Pool runs serially and
-// counts nothing. Calls of Run from several goroutines take turns.
+// operations done on it. Each worker has a share of the units of a Run, neighbours,
+// and takes the others' when it is done; all are claimed one by one, so a worker
+// whose core is slow or taken away delays no other. The nil *Pool runs serially
+// and counts nothing. Calls of Run from several goroutines take turns.
 type Pool struct {
 	f32, int8 atomic.Uint64
 
 	mu      sync.Mutex
 	task    Task
-	units   int64
+	units   int
 	workers []*worker
+	shares  []share // by worker
 	job     mulJob
 	ints    intJob
 	quant   quantJob
 
-	_      [64]byte // keeps the words that all workers hammer off other lines
-	next   atomic.Int64
-	_      [56]byte
+	_      [64]byte      // keeps the words that all workers hammer off other lines
 	epoch  atomic.Uint64 // odd while a Run is open
 	closed atomic.Bool
 	_      [48]byte
 	inside atomic.Int64 // workers that may touch task and units
+}
+
+// share counts the units of a worker's share that were claimed, on lines of its
+// own: between groups of cores they are slow to change hands.
+type share struct {
+	claimed atomic.Int64
+	_       [120]byte
 }
 
 // worker parks on wake; parked is 1 while somebody has to send to it.
@@ -63,7 +70,7 @@ func NewPool(threads int) *Pool {
 	if threads < 1 {
 		panic(fmt.Sprintf("kernels: NewPool(%d): needs at least 1 thread", threads))
 	}
-	p := &Pool{workers: make([]*worker, threads-1)}
+	p := &Pool{workers: make([]*worker, threads-1), shares: make([]share, threads)}
 	for i := range p.workers {
 		p.workers[i] = &worker{wake: make(chan struct{}, 1)}
 		go p.serve(i + 1)
@@ -101,8 +108,10 @@ func (p *Pool) run(n int, t Task) {
 		}
 		return
 	}
-	p.task, p.units = t, int64(n)
-	p.next.Store(0)
+	p.task, p.units = t, n
+	for i := range p.shares {
+		p.shares[i].claimed.Store(0)
+	}
 	p.epoch.Add(1)
 	for i := 0; i < len(p.workers) && i < n-1; i++ {
 		if w := p.workers[i]; w.parked.CompareAndSwap(1, 0) {
@@ -121,13 +130,20 @@ func (p *Pool) run(n int, t Task) {
 	p.task = nil
 }
 
+// drain does the units of the worker's share, then those that are left of others'.
 func (p *Pool) drain(worker int) {
-	for {
-		i := p.next.Add(1) - 1
-		if i >= p.units {
-			return
+	threads := len(p.shares)
+	for i := range threads {
+		of := (worker + i) % threads
+		lo, hi := of*p.units/threads, (of+1)*p.units/threads
+		claimed := &p.shares[of].claimed
+		for lo+int(claimed.Load()) < hi { // looking is cheaper than claiming
+			unit := lo + int(claimed.Add(1)) - 1
+			if unit >= hi {
+				break
+			}
+			p.task.Do(worker, unit)
 		}
-		p.task.Do(worker, int(i))
 	}
 }
 

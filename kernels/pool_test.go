@@ -61,6 +61,41 @@ func (m *meeting) Do(_, _ int) {
 	}
 }
 
+// A worker that a slow core holds must not keep the rest of its share.
+func TestPoolTakesOverShares(t *testing.T) {
+	p := NewPool(3)
+	defer p.Close()
+	const units = 60
+	h := holdUp{left: make(chan struct{}, units)}
+	p.Run(units, &h)
+	if h.missed.Load() {
+		t.Error("the units of a worker that was held up waited for it")
+	}
+}
+
+// holdUp keeps every worker but the first in its first unit until the others are
+// done.
+type holdUp struct {
+	left   chan struct{}
+	held   atomic.Int32
+	missed atomic.Bool
+}
+
+func (h *holdUp) Do(worker, _ int) {
+	defer func() { h.left <- struct{}{} }()
+	if worker == 0 {
+		return
+	}
+	held := h.held.Add(1)
+	for end := time.Now().Add(5 * time.Second); len(h.left) < cap(h.left)-int(max(held, h.held.Load())); {
+		if time.Now().After(end) {
+			h.missed.Store(true)
+			return
+		}
+		time.Sleep(10 * time.Microsecond)
+	}
+}
+
 func TestPoolRunDoesNotAllocate(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
