@@ -161,9 +161,6 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		}
 		d.op("ADDQ", imm(f.blockBytes()/2), "R12")
 	}
-	if f.super && panels > 1 {
-		d.fetchAhead()
-	}
 	for from := 0; from < panels*s.halves; from += d.side {
 		d.src.from = from
 		d.products()

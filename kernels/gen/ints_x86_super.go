@@ -3,20 +3,6 @@ package main
 // superBlocks is how many blocks a superblock has.
 const superBlocks = 8
 
-// weightsAhead is how far ahead the panels of one token are fetched, in bytes, into
-// the second cache: into the first it is slower than not at all. Kernels that do
-// less with a block gain nothing by it.
-const weightsAhead = 4096
-
-// fetchAhead asks for as much of each panel as a block takes.
-func (d *direct) fetchAhead() {
-	for v := range d.panels {
-		for off := 0; off < d.blockBytes(); off += 64 {
-			d.op("PREFETCHT1", d.weights(weightsAhead+off, v))
-		}
-	}
-}
-
 // superRegs are the scales of the superblock at work, of each panel.
 type superRegs struct {
 	scale, min []string
