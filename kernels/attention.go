@@ -38,11 +38,12 @@ type Attention struct {
 	copied []byte // values of a block whose groups are apart
 
 	// With KVInt16, queries and weights as integers and the scales of both and of
-	// a block's values.
+	// a block's values: of all and of those that the last row saw, with zeros behind.
 	query, words      []int16 // [rows][head dim], [rows][keyBlock]
 	queryScale, scale []float32
-	valueScale        [keyBlock]float32
-	valueTop          float32 // the greatest of them
+	valueScale, gain  [keyBlock]float32
+	visible           int     // values that the last row saw
+	gainTop           float32 // the greatest of their scales
 }
 
 // keyBlock is the number of keys between two adjustments of the running maximum.
@@ -145,7 +146,7 @@ func (a *Attention) scores(tier Tier, q *Queries, groups [][]byte, start int) {
 func (a *Attention) weigh(tier Tier, q *Queries, groups [][]byte, start int) {
 	width, format := q.KV.panels()*panelRows, q.KV.Format
 	if format == KVInt16 {
-		a.valueScales(tier, q, groups)
+		a.valueScales(q, groups)
 	}
 	for r := q.firstRow(start); r < q.N*q.Heads; r++ {
 		s := a.s[r*keyBlock:][:len(groups)*KVGroup]

@@ -77,54 +77,64 @@ func (l *KVLayout) headBytes() int {
 // GroupBytes is the size of a group.
 func (l *KVLayout) GroupBytes() int { return l.Heads * l.headBytes() }
 
-// Put stores the keys and values of one token, [heads][head dim] each, at the
-// place of its position in group, which is emptied first if the place is the
-// group's first.
-func (l *KVLayout) Put(group []byte, position int, k, v []float32) {
+// Put stores a token's key and value of one head at the place of its position in
+// group. The head is emptied first if the place is the group's first. Different
+// heads may be stored at the same time.
+func (l *KVLayout) Put(group []byte, position, h int, keys, values []float32) {
 	d, slot := l.HeadDim, position%KVGroup
-	if len(group) != l.GroupBytes() || len(k) != l.Heads*d || len(v) != len(k) {
-		panic(fmt.Sprintf("kernels: Put of %d keys and %d values of %d heads of %d into %d bytes", len(k), len(v), l.Heads, d, len(group)))
+	if len(group) != l.GroupBytes() || h < 0 || h >= l.Heads || len(keys) != d || len(values) != d {
+		panic(fmt.Sprintf("kernels: Put of %d and %d values as head %d of %d of %d into %d bytes", len(keys), len(values), h, l.Heads, d, len(group)))
 	}
+	head := group[h*l.headBytes():][:l.headBytes()]
 	if slot == 0 {
-		clear(group)
+		clear(head)
 	}
-	for h := range l.Heads {
+	switch l.Format {
+	case KVF32:
+		place(elementsOf[float32](head), slot, 0, keys, values, d)
+	case KVF16:
+		var k, v [panelRows]uint16
+		for c := 0; c < d; c += panelRows {
+			n := min(panelRows, d-c)
+			halves(k[:n], keys[c:][:n])
+			halves(v[:n], values[c:][:n])
+			place(elementsOf[uint16](head), slot, c, k[:n], v[:n], d)
+		}
+	case KVInt16:
+		tier, scales := floatTier(), elementsOf[float32](head[l.scalesAt():])
+		var k, v [panelRows]int16
+		ks, toKey := wordScale(magnitude(tier, keys), wordMax)
+		vs, toValue := wordScale(magnitude(tier, values), wordMax)
+		scales[slot], scales[KVGroup+slot] = ks, vs
+		for c := 0; c < d; c += panelRows {
+			n := min(panelRows, d-c)
+			toWords(tier, k[:n], keys[c:][:n], toKey)
+			toWords(tier, v[:n], values[c:][:n], toValue)
+			placeWords(elementsOf[int16](head), slot, c, k[:n], v[:n], d)
+		}
+	case KVInt8:
+		scales := elementsOf[float32](head[l.scalesAt():])
+		var k, v [panelRows]int8
+		ks, vs := magnitudeGeneric(keys)/byteMax, magnitudeGeneric(values)/byteMax
+		scales[slot], scales[KVGroup+slot] = ks, vs
+		for c := 0; c < d; c += panelRows {
+			n := min(panelRows, d-c)
+			toBytes(k[:n], keys[c:][:n], ks)
+			toBytes(v[:n], values[c:][:n], vs)
+			place(elementsOf[int8](head), slot, c, k[:n], v[:n], d)
+		}
+	}
+}
+
+// Touch asks for the first line of every page of the head that attention reads
+// first: behind the weights of a decoded token all have to be looked up anew, and
+// lookups that are asked for together take less time than one after the other.
+func (l *KVLayout) Touch(groups [][]byte, h int) {
+	const page = 4096
+	for _, group := range groups[:min(len(groups), keyBlock/KVGroup)] {
 		head := group[h*l.headBytes():][:l.headBytes()]
-		keys, values := k[h*d:][:d], v[h*d:][:d]
-		switch l.Format {
-		case KVF32:
-			place(elementsOf[float32](head), slot, 0, keys, values, d)
-		case KVF16:
-			var k, v [panelRows]uint16
-			for c := 0; c < d; c += panelRows {
-				n := min(panelRows, d-c)
-				halves(k[:n], keys[c:][:n])
-				halves(v[:n], values[c:][:n])
-				place(elementsOf[uint16](head), slot, c, k[:n], v[:n], d)
-			}
-		case KVInt16:
-			tier, scales := floatTier(), elementsOf[float32](head[l.scalesAt():])
-			var k, v [panelRows]int16
-			ks, toKey := wordScale(magnitude(tier, keys), wordMax)
-			vs, toValue := wordScale(magnitude(tier, values), wordMax)
-			scales[slot], scales[KVGroup+slot] = ks, vs
-			for c := 0; c < d; c += panelRows {
-				n := min(panelRows, d-c)
-				toWords(tier, k[:n], keys[c:][:n], toKey)
-				toWords(tier, v[:n], values[c:][:n], toValue)
-				placeWords(elementsOf[int16](head), slot, c, k[:n], v[:n], d)
-			}
-		case KVInt8:
-			scales := elementsOf[float32](head[l.scalesAt():])
-			var k, v [panelRows]int8
-			ks, vs := magnitudeGeneric(keys)/byteMax, magnitudeGeneric(values)/byteMax
-			scales[slot], scales[KVGroup+slot] = ks, vs
-			for c := 0; c < d; c += panelRows {
-				n := min(panelRows, d-c)
-				toBytes(k[:n], keys[c:][:n], ks)
-				toBytes(v[:n], values[c:][:n], vs)
-				place(elementsOf[int8](head), slot, c, k[:n], v[:n], d)
-			}
+		for at := 0; at < len(head); at += page {
+			fetchLines(&head[at], 1)
 		}
 	}
 }

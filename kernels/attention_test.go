@@ -42,7 +42,9 @@ func newAttentionCase(format KVFormat, heads, shared, d, tokens int, apart bool)
 		c.groups = append(c.groups, group)
 	}
 	for t := range tokens {
-		c.layout.Put(c.groups[t/KVGroup], t, row(c.k, t, heads*d), row(c.v, t, heads*d))
+		for h := range heads {
+			c.layout.Put(c.groups[t/KVGroup], t, h, row(c.k, t*heads+h, d), row(c.v, t*heads+h, d))
+		}
 	}
 	return c
 }

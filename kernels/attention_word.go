@@ -125,17 +125,14 @@ func placeWords(head []int16, slot, c int, k, v []int16, d int) {
 func (a *Attention) weighWords(tier Tier, r int, s []float32, n int, most, top float32) float32 {
 	words := a.words[r*keyBlock:][:len(s)]
 	whole := (n + KVGroup - 1) &^ (KVGroup - 1)
-	gain, greatest := a.valueScale[:whole], a.valueTop
-	if n < len(s) {
-		clear(words[whole:])
-		var visible [keyBlock]float32
-		copy(visible[:], gain[:n])
-		for i := n; i < whole; i++ {
-			s[i] = float32(math.Inf(-1))
-		}
-		gain = visible[:whole]
-		greatest = magnitude(tier, gain)
+	if n != a.visible {
+		a.see(tier, n, whole)
 	}
+	clear(words[whole:])
+	for i := n; i < whole; i++ {
+		s[i] = float32(math.Inf(-1))
+	}
+	gain, greatest := a.gain[:whole], a.gainTop
 	if most != top {
 		greatest *= expf(most - top)
 	}
@@ -155,13 +152,20 @@ func weighWordsGeneric(dst []int16, x, gain []float32, m, factor float32) (sum f
 	return sum
 }
 
+// see makes gain the scales of the first n values of a block, and of whole vectors.
+func (a *Attention) see(tier Tier, n, whole int) {
+	copy(a.gain[:n], a.valueScale[:n])
+	clear(a.gain[n:whole])
+	a.gainTop, a.visible = magnitude(tier, a.gain[:whole]), n
+}
+
 // valueScales gathers the scales of a block's values.
-func (a *Attention) valueScales(tier Tier, q *Queries, groups [][]byte) {
+func (a *Attention) valueScales(q *Queries, groups [][]byte) {
 	at := q.Head*q.KV.headBytes() + q.KV.scalesAt()
 	for g, group := range groups {
 		copy(a.valueScale[g*KVGroup:][:KVGroup], elementsOf[float32](group[at:])[KVGroup:])
 	}
-	a.valueTop = magnitude(tier, a.valueScale[:len(groups)*KVGroup])
+	a.visible = 0
 }
 
 // scoreWords multiplies queries by a block of keys.

@@ -45,18 +45,26 @@ type storeUnit struct {
 
 // Do stores one unit.
 func (j *storeJob) Do(_, i int) {
-	u, width := &j.units[i], j.layout.Heads*j.layout.HeadDim
+	u := &j.units[i]
 	for t := range u.n {
-		k := row(j.k, u.row+t, width)
-		cos, sin := j.rope.at(u.pos+t, 1)
-		kernels.RoPE(k, j.layout.HeadDim, cos, sin)
-		j.layout.Put(u.group, u.pos+t, k, row(j.v, u.row+t, width))
+		for h := range j.layout.Heads {
+			j.store(u, t, h)
+		}
 	}
 }
 
-// storeKeys stores the new keys and values: with the sequences that keep them,
-// otherwise until the layer is done.
-func (e *Engine) storeKeys(l int, k, v []float32) {
+// store stores head h of token t of a unit.
+func (j *storeJob) store(u *storeUnit, t, h int) {
+	at := (u.row+t)*j.layout.Heads + h
+	k, v := row(j.k, at, j.layout.HeadDim), row(j.v, at, j.layout.HeadDim)
+	cos, sin := j.rope.at(u.pos+t, 1)
+	kernels.RoPE(k, j.layout.HeadDim, cos, sin)
+	j.layout.Put(u.group, u.pos+t, h, k, v)
+}
+
+// placeKeys makes room for the new keys and values: with the sequences that keep
+// them, otherwise until the layer is done.
+func (e *Engine) placeKeys(l int, k, v []float32) {
 	a, ly := &e.pass.attention, &e.layers[l]
 	size := ly.kv.GroupBytes()
 	e.spareGroups(size)
@@ -83,6 +91,11 @@ func (e *Engine) storeKeys(l int, k, v []float32) {
 			t += count
 		}
 	}
+}
+
+// storeKeys stores what placeKeys made room for.
+func (e *Engine) storeKeys() {
+	j := &e.pass.attention.stores
 	e.pool.Run(len(j.units), j)
 }
 
@@ -108,14 +121,20 @@ type queryJob struct {
 	rope    *rope
 	members []member
 	units   []queryUnit
-	q, out  []float32
+	q       []float32
+	out     *input
 	workers []kernels.Attention
+
+	stores   *storeJob // of members of one token: a unit first stores its head of it
+	quantize bool      // a unit's outputs
 }
 
 type queryUnit struct{ member, kvHead, head, heads, from, to int32 }
 
-// attend computes the members' attention from q to out, [queries][heads*head dim].
-func (e *Engine) attend(ly *layer, q, out []float32) {
+// attend stores the new keys and computes the members' attention from q to out,
+// [queries][heads*head dim]. In a decode step it does all in one run of the pool:
+// there the units are so short that their beginning and end count.
+func (e *Engine) attend(ly *layer, q []float32, out *input) {
 	a := &e.pass.attention
 	j := &a.queries
 	j.ly, j.rope, j.members, j.q, j.out = ly, &e.rope, a.members, q, out
@@ -146,7 +165,16 @@ func (e *Engine) attend(ly *layer, q, out []float32) {
 			}
 		}
 	}
+	j.stores, j.quantize = nil, false
+	if n := len(a.members); heads == shared && n == len(e.pass.index) && n == len(e.pass.write) {
+		j.stores, j.quantize = &a.stores, out.divisible(shared*ly.kv.HeadDim)
+	} else {
+		e.storeKeys()
+	}
 	e.pool.Run(len(j.units), j)
+	if !j.quantize {
+		e.quantizeRows(out)
+	}
 	e.pool.Count(kernels.Ops{F32MAC: macs})
 }
 
@@ -155,12 +183,19 @@ func (j *queryJob) Do(worker, i int) {
 	u, kv := &j.units[i], &j.ly.kv
 	m := &j.members[u.member]
 	first, n := m.first+int(u.from), int(u.to-u.from)
-	ld := j.ly.heads * kv.HeadDim
-	at := (m.query+int(u.from))*ld + (int(u.kvHead)*(j.ly.heads/kv.Heads)+int(u.head))*kv.HeadDim
+	ld, from := j.out.cols, (int(u.kvHead)*(j.ly.heads/kv.Heads)+int(u.head))*kv.HeadDim
+	at := (m.query+int(u.from))*ld + from
+	if j.stores != nil {
+		kv.Touch(m.groups[:groupsOf(first+1)], int(u.kvHead))
+		j.stores.store(&j.stores.units[u.member], 0, int(u.kvHead))
+	}
 	cos, sin := j.rope.at(first, n)
 	j.workers[worker].Run(&kernels.Queries{
 		KV: kv, Groups: m.groups, Head: int(u.kvHead),
-		Q: j.q[at:], Out: j.out[at:], Ld: ld, Heads: int(u.heads),
+		Q: j.q[at:], Out: j.out.x[at:], Ld: ld, Heads: int(u.heads),
 		First: first, N: n, Cos: cos, Sin: sin, Scale: float32(1 / math.Sqrt(float64(kv.HeadDim))),
 	})
+	if j.quantize {
+		j.out.quantizePart(m.query, from, int(u.heads)*kv.HeadDim)
+	}
 }

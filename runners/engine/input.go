@@ -35,6 +35,13 @@ func (in *input) resize(n, cols int, p planes) {
 // row returns row r.
 func (in *input) row(r int) []float32 { return row(in.x, r, in.cols) }
 
+// divisible reports whether so many columns of a row, from a multiple of them on,
+// can be quantized on their own.
+func (in *input) divisible(n int) bool { return in.planes == planeInt8 && n%kernels.ActBlock == 0 }
+
+// quantizePart computes the planes of n columns of row r from column from on.
+func (in *input) quantizePart(r, from, n int) { in.acts.SetPart(r, from, in.row(r)[from:][:n]) }
+
 // quantize computes the planes of row r.
 func (in *input) quantize(r int) {
 	if in.planes&planeInt8 != 0 {

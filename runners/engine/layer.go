@@ -52,13 +52,13 @@ func (e *Engine) runAttention(l int) {
 	}
 	e.tap(l, SiteQKV, &p.in)
 	e.projectQKV(ly)
-	e.storeKeys(l, p.k, p.v)
+	e.placeKeys(l, p.k, p.v)
 	if len(p.write) == 0 {
+		e.storeKeys()
 		return
 	}
 	p.inner.resize(len(p.write), ly.heads*ly.kv.HeadDim, ly.o.reads())
-	e.attend(ly, p.q, p.inner.x)
-	e.quantizeRows(&p.inner)
+	e.attend(ly, p.q, &p.inner)
 	e.tap(l, SiteO, &p.inner)
 	e.addProduct(ly.o, &p.inner, p.write)
 }

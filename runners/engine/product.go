@@ -97,7 +97,7 @@ func (g *gluPart) Done(from, to int) {
 		x := g.out.row(r)[from:to]
 		kernels.SwiGLU(x, x, row(g.up, r, g.out.cols)[from:to])
 		if g.out.planes&planeInt8 != 0 {
-			g.out.acts.SetPart(r, from, x)
+			g.out.quantizePart(r, from, len(x))
 		}
 	}
 }
