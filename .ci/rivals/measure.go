@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 )
 
@@ -38,8 +39,8 @@ type session struct {
 	// Apart is the core-to-core latency in ns that a run must have before and after it to
 	// count, {} = any: a virtual machine's processors are moved about.
 	Apart  [2]float64
-	placed func(ctx context.Context) float64 // measure.CoreToCore, nil = not measured
-	wait   func(ctx context.Context) error   // before it is measured again
+	placed func(ctx context.Context) float64        // measure.CoreToCore, nil = not measured
+	wait   func(ctx context.Context, try int) error // before it is measured again
 
 	execute func(ctx context.Context, dir string, argv []string) (outcome, error) // runProcess
 	drop    func(path string) error                                               // dropFile
@@ -71,8 +72,8 @@ func (s *session) measure(ctx context.Context, c cell) ([]sample, error) {
 }
 
 const (
-	placedTries = 40
-	placedWait  = 3 * time.Second
+	placedTries = 60
+	placedWait  = time.Second
 )
 
 // placedOnce repeats a run until the processors were as far apart as they should be
@@ -96,21 +97,29 @@ func (s *session) placedOnce(ctx context.Context, c cell, p program, into *sampl
 			return fmt.Errorf("%w: in %d tries the processors were never %g to %g ns apart for a whole run", errSkipped, try, s.Apart[0], s.Apart[1])
 		}
 		if !ok(into.CoreToCoreNS[0]) {
-			if err := s.wait(ctx); err != nil {
+			if err := s.wait(ctx, try); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// waitPlaced waits for a host to move processors.
-func waitPlaced(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(placedWait):
+// waitPlaced gives a host reason to move processors: some go apart where both are
+// busy, and together where they sleep and wake each other. It does both by turns.
+func waitPlaced(ctx context.Context, try int) error {
+	ctx, cancel := context.WithTimeout(ctx, placedWait)
+	defer cancel()
+	for range runtime.NumCPU() * (try % 2) {
+		go func() {
+			for ctx.Err() == nil {
+			}
+		}()
+	}
+	<-ctx.Done()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil
 	}
+	return ctx.Err()
 }
 
 func (s *session) once(ctx context.Context, c cell, p program, into *sample) error {

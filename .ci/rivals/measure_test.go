@@ -83,7 +83,7 @@ func TestMeasureWaitsForThePlacement(t *testing.T) {
 			runs++
 			return answer(argv, runs*1e9), nil
 		},
-		wait: func(context.Context) error { return nil },
+		wait: func(context.Context, int) error { return nil },
 	}
 	got, err := s.measure(context.Background(), prefillCell)
 	if err != nil {
