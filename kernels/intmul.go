@@ -36,14 +36,15 @@ type intJob struct {
 	count   int
 	width   int              // panels of a stripe
 	stripes [maxOuts]int     // panels that are left over go with the last one; 0: they are all
-	first   [maxOuts + 1]int // each product's first stripe in the row; one with none takes the place of one
+	first   [maxOuts + 1]int // each product's place in the row; one without stripes takes that of one
+	planes  [maxOuts]int     // of activations, which is how often a stripe counts in the row
 	align   int              // of units in the row
 	threads int
 	parts   int       // units of a thread's share
 	scratch []scratch // by worker
 }
 
-// bound is the first stripe of unit i. A thread's share begins with its half, then
+// bound is where unit i begins in the row. A thread's share begins with its half, then
 // half of what is left and so on: streams begin slowly, and small units at the end
 // let all threads finish together.
 func (j *intJob) bound(i int) int {
@@ -61,10 +62,9 @@ func (j *intJob) bound(i int) int {
 
 // Do computes one unit.
 func (j *intJob) Do(worker, i int) {
-	lo, hi := j.bound(i), j.bound(i+1)
 	s := &j.scratch[worker]
 	for k := range j.count {
-		from, to := max(lo, j.first[k])-j.first[k], min(hi, j.first[k+1])-j.first[k]
+		from, to := j.part(i, k)
 		switch {
 		case from >= to:
 		case j.then == nil:
@@ -75,6 +75,15 @@ func (j *intJob) Do(worker, i int) {
 			j.tell(from, to)
 		}
 	}
+}
+
+// part returns the stripes [from, to) of product k that begin in unit i.
+func (j *intJob) part(i, k int) (from, to int) {
+	at := func(bound int) int {
+		bound = min(max(bound, j.first[k]), j.first[k+1]) - j.first[k]
+		return (bound + j.planes[k] - 1) / j.planes[k]
+	}
+	return at(j.bound(i)), at(j.bound(i + 1))
 }
 
 // mul computes stripes [lo, hi) of product k.
@@ -121,12 +130,16 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 	work := 0 // in multiply-accumulates
 	for i := range outs {
 		m := outs[i].M
-		work += m.panelCount() * panelRows * m.cols * n
+		j.planes[i] = 1
+		if outs[i].Rest != nil && then == nil {
+			j.planes[i] = 2
+		}
+		work += j.planes[i] * m.panelCount() * panelRows * m.cols * n
 		stripes := m.panelCount()
 		if j.width > 1 {
 			stripes = m.rows / panelRows / j.width / j.align * j.align
 		}
-		j.stripes[i], j.first[i+1] = stripes, j.first[i]+max(1, stripes)
+		j.stripes[i], j.first[i+1] = stripes, j.first[i]+j.planes[i]*max(1, stripes)
 		if then != nil {
 			j.first[i+1] = j.first[1] // both are in the same row
 		}

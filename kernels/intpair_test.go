@@ -110,6 +110,9 @@ func TestUnitsCoverStripes(t *testing.T) {
 			outs := make([]Out, 1+r.IntN(maxOuts))
 			for i := range outs {
 				outs[i].M = &IntMatrix{rows: 1 + r.IntN(700), cols: 32 * (1 + r.IntN(20)), format: 4, group: 32}
+				if r.IntN(3) == 0 {
+					outs[i].Rest = new(Acts)
+				}
 			}
 			var then Part
 			if len(outs) == 2 && r.IntN(2) == 0 {
@@ -118,19 +121,24 @@ func TestUnitsCoverStripes(t *testing.T) {
 			threads, n := 1+r.IntN(9), 1+r.IntN(3)
 			var j intJob
 			units := j.set(threads, n, outs, then)
-			seen := make([]int, j.first[j.count])
-			for u := range units {
-				lo, hi := j.bound(u), j.bound(u+1)
-				if then != nil && lo < hi && lo%2 != 0 {
-					t.Fatalf("%d threads: unit %d of a pair begins with stripe %d, within a block", threads, u, lo)
+			for k := range outs {
+				if then != nil && k == 1 {
+					break
 				}
-				for i := lo; i < hi; i++ {
-					seen[i]++
+				seen := make([]int, max(1, j.stripes[k]))
+				for u := range units {
+					from, to := j.part(u, k)
+					if then != nil && from < to && from%2 != 0 {
+						t.Fatalf("%d threads: unit %d of a pair begins with stripe %d, within a block", threads, u, from)
+					}
+					for i := from; i < to; i++ {
+						seen[i]++
+					}
 				}
-			}
-			for i, times := range seen {
-				if times != 1 {
-					t.Fatalf("%d products, %d threads, %d tokens: stripe %d of %d is in %d units", len(outs), threads, n, i, len(seen), times)
+				for i, times := range seen {
+					if times != 1 {
+						t.Fatalf("product %d of %d, %d threads, %d tokens: stripe %d of %d is in %d units", k, len(outs), threads, n, i, len(seen), times)
+					}
 				}
 			}
 		}
