@@ -160,9 +160,6 @@ const maxParts = 5
 
 var intJobs = sync.Pool{New: func() any { return new(intJob) }}
 
-// threadUnits is how many units a thread should have.
-const threadUnits = 8
-
 // MulPair is MulAll of two products with as many rows. Whoever has computed some
 // rows of both tells then, on its own goroutine, while they are in its cache.
 func MulPair(p *Pool, n int, a, b Out, then Part) {
