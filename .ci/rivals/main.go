@@ -110,8 +110,10 @@ func (r *report) measure(ctx context.Context, s *session, cells []cell) ([]sampl
 		got, err := s.measure(ctx, c)
 		samples = append(samples, got...)
 		for _, g := range got {
-			if g.Error == "" {
-				r.Apart = append(r.Apart, g.CoreToCoreNS[:]...)
+			for _, ns := range g.CoreToCoreNS {
+				if g.Error == "" && ns > 0 {
+					r.Apart = append(r.Apart, ns)
+				}
 			}
 		}
 		for _, g := range got {
