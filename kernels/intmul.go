@@ -20,14 +20,16 @@ const maxOuts = 4
 
 // Part is told about rows of two products, see MulPair.
 type Part interface {
-	// Done gets rows [from, to), whole blocks of Acts or the last ones.
+	// Done gets rows [from, to), whole blocks of Acts or the last ones. Calls for
+	// different rows run at the same time.
 	Done(from, to int)
 }
 
-// intJob is a joint run in flight: the stripes of all its products in a row, or of
-// both of a pair together, cut to units. A stripe is a panel, or for one token as
-// many as the kernel takes at a time: they lie far apart, so that a worker whose
-// stripes follow each other reads long streams of memory.
+// intJob is a joint run in flight: the panels of all its products in a row, or of
+// both of a pair together, cut to units. For one token panels go together by
+// stripes, as many as the kernel takes at a time: they lie far apart, so that a
+// worker whose stripes follow each other reads long streams of memory. Panels that
+// are left over come last, each by itself; where there are few all do.
 type intJob struct {
 	then    Part // of a pair
 	tier    Tier
@@ -35,29 +37,28 @@ type intJob struct {
 	outs    [maxOuts]Out
 	count   int
 	width   int              // panels of a stripe
-	stripes [maxOuts]int     // panels that are left over go with the last one; 0: they are all
-	first   [maxOuts + 1]int // each product's place in the row; one without stripes takes that of one
-	planes  [maxOuts]int     // of activations, which is how often a stripe counts in the row
-	align   int              // of units in the row
+	align   int              // of stripes and of panels in a unit
+	stripes [maxOuts]int     // of each product
+	weight  [maxOuts]int     // of a panel in the row: the work it is
+	first   [maxOuts + 1]int // each product's place in the row
 	threads int
 	parts   int       // units of a thread's share
+	divisor int       // of what is left of a share, for the next
 	scratch []scratch // by worker
 }
 
-// bound is where unit i begins in the row. A thread's share begins with its half, then
-// half of what is left and so on: streams begin slowly, and small units at the end
-// let all threads finish together.
+// bound is where unit i begins in the row. The first unit of a thread's share is a
+// part of it, the next the same part of the rest and so on: a slow core should not
+// hold a large unit when the others are done.
 func (j *intJob) bound(i int) int {
 	row := j.first[j.count]
 	share, part := i/j.parts, i%j.parts
-	lo, hi := share*row/j.threads, (share+1)*row/j.threads
-	if part > 0 {
-		lo = hi - (hi-lo)>>part
+	hi := (share + 1) * row / j.threads
+	rest := hi - share*row/j.threads
+	for range part {
+		rest -= rest / j.divisor
 	}
-	if lo == row {
-		return row
-	}
-	return lo / j.align * j.align
+	return hi - rest
 }
 
 // Do computes one unit.
@@ -77,44 +78,49 @@ func (j *intJob) Do(worker, i int) {
 	}
 }
 
-// part returns the stripes [from, to) of product k that begin in unit i.
+// part returns what begins in unit i of product k: stripes, and panels behind the
+// last stripe, [from, to) counted through.
 func (j *intJob) part(i, k int) (from, to int) {
+	stripe, stripes, weight := j.width*j.weight[k], j.stripes[k], j.weight[k]
+	size := j.first[k+1] - j.first[k]
+	all := stripes + (size-stripes*stripe)/weight
 	at := func(bound int) int {
-		bound = min(max(bound, j.first[k]), j.first[k+1]) - j.first[k]
-		return (bound + j.planes[k] - 1) / j.planes[k]
+		bound = min(max(bound-j.first[k], 0), size)
+		n := (bound + stripe - 1) / stripe
+		if n > stripes {
+			n = stripes + (bound-stripes*stripe+weight-1)/weight
+		}
+		return min((n+j.align-1)/j.align*j.align, all)
 	}
 	return at(j.bound(i)), at(j.bound(i + 1))
 }
 
-// mul computes stripes [lo, hi) of product k.
-func (j *intJob) mul(k, lo, hi int, s *scratch) {
-	o := &j.outs[k]
-	if j.width == 1 {
-		o.M.mulPanels(j.tier, o, j.n, lo, hi, s)
-		return
+// mul computes what part returned of product k.
+func (j *intJob) mul(k, from, to int, s *scratch) {
+	o, stripes := &j.outs[k], j.stripes[k]
+	if from < stripes {
+		o.M.mulStripes(j.tier, o, from, min(to, stripes), stripes, j.width, s)
 	}
-	stripes := j.stripes[k]
-	if lo < stripes {
-		o.M.mulStripes(j.tier, o, lo, hi, stripes, j.width, s)
-	}
-	if hi >= stripes {
-		o.M.mulPanels(j.tier, o, 1, j.width*stripes, o.M.panelCount(), s)
+	if to > stripes {
+		behind := (j.width - 1) * stripes
+		o.M.mulPanels(j.tier, o, j.n, behind+max(from, stripes), behind+to, s)
 	}
 }
 
-// tell says which rows stripes [lo, hi) of a pair are.
-func (j *intJob) tell(lo, hi int) {
+// tell says which rows of a pair those are.
+func (j *intJob) tell(from, to int) {
 	rows, stripes := j.outs[0].M.rows, j.stripes[0]
-	for s := 0; s < j.width && lo < stripes; s++ {
-		j.then.Done((s*stripes+lo)*panelRows, min((s*stripes+hi)*panelRows, rows))
+	for s := 0; s < j.width && from < stripes; s++ {
+		j.then.Done((s*stripes+from)*panelRows, (s*stripes+min(to, stripes))*panelRows)
 	}
-	if rest := j.width * stripes * panelRows; hi >= stripes && rest < rows {
-		j.then.Done(rest, rows)
+	if to > stripes {
+		behind := (j.width - 1) * stripes
+		j.then.Done((behind+max(from, stripes))*panelRows, min((behind+to)*panelRows, rows))
 	}
 }
 
-// set prepares the job and returns its units: as many for each thread, and the
-// fewest that are long enough.
+// set prepares the job and returns its units: as many for each thread, and none
+// much shorter than unitWork.
 func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 	j.tier, j.n, j.count, j.then = Active(), n, copy(j.outs[:], outs), then
 	if len(j.scratch) < threads {
@@ -124,44 +130,41 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 	if n == 1 {
 		j.width = streams(j.tier)
 	}
+	most := 8                       // units of a share
+	if j.divisor = 4; j.width > 1 { // streams begin slowly
+		most, j.divisor = 6, 3
+	}
 	if then != nil || j.tier == AMX { // whole blocks for the one, pairs of panels for the other
 		j.align = blockSize / panelRows
 	}
-	work := 0 // in multiply-accumulates
 	for i := range outs {
 		m := outs[i].M
-		j.planes[i] = 1
-		if outs[i].Rest != nil && then == nil {
-			j.planes[i] = 2
+		j.weight[i] = m.cols
+		if outs[i].Rest != nil {
+			j.weight[i] = 2 * m.cols
 		}
-		work += j.planes[i] * m.panelCount() * panelRows * m.cols * n
-		stripes := m.panelCount()
-		if j.width > 1 {
-			stripes = m.rows / panelRows / j.width / j.align * j.align
+		j.stripes[i] = 0
+		if few := threads * j.align; j.width > 1 && m.rows/panelRows/j.width >= few {
+			j.stripes[i] = m.rows / panelRows / j.width / j.align * j.align
 		}
-		j.stripes[i], j.first[i+1] = stripes, j.first[i]+j.planes[i]*max(1, stripes)
-		if then != nil {
-			j.first[i+1] = j.first[1] // both are in the same row
-		}
+		j.first[i+1] = j.first[i] + m.panelCount()*j.weight[i]
+	}
+	work := j.first[j.count] * panelRows * n // in multiply-accumulates
+	if then != nil {                         // both are in the same row
+		j.first[2] = j.first[1]
 	}
 	j.threads, j.parts = 1, 1
 	if threads == 1 || work < serialWork {
 		return 1
 	}
-	j.threads = threads
-	for j.parts < maxParts && work/threads>>j.parts >= unitWork {
-		j.parts++
-	}
+	j.threads, j.parts = threads, min(max(1, work/threads/unitWork), most)
 	return j.threads * j.parts
 }
 
-// maxParts leaves the last unit of a share a sixteenth of it.
-const maxParts = 5
-
 var intJobs = sync.Pool{New: func() any { return new(intJob) }}
 
-// MulPair is MulAll of two products with as many rows. Whoever has computed some
-// rows of both tells then, on its own goroutine, while they are in its cache.
+// MulPair is MulAll of two products of equal shape. Whoever has computed some rows
+// of both tells then, once a row, on its own goroutine, while they are in its cache.
 func MulPair(p *Pool, n int, a, b Out, then Part) {
 	if a.M.rows != b.M.rows || a.M.cols != b.M.cols {
 		panic(fmt.Sprintf("kernels: MulPair of %d x %d and %d x %d", a.M.rows, a.M.cols, b.M.rows, b.M.cols))

@@ -101,15 +101,38 @@ func TestSetPartRefuses(t *testing.T) {
 	a.SetPart(1, 64, make([]float32, 6))
 }
 
-// Units must cut all stripes of all products between them, whatever the shapes and
+// shapes is matrices of nothing, for how they are cut.
+func shapes(of ...[2]int) []Out {
+	var outs []Out
+	for _, s := range of {
+		m := &IntMatrix{rows: s[0], cols: s[1], format: 4, group: 32}
+		outs = append(outs, Out{M: m})
+	}
+	return outs
+}
+
+// panels is what a unit has of product k, in panels.
+func (j *intJob) panels(unit, k int) (n int) {
+	from, to := j.part(unit, k)
+	for i := from; i < to; i++ {
+		if i < j.stripes[k] {
+			n += j.width
+		} else {
+			n++
+		}
+	}
+	return n
+}
+
+// Units must cut all panels of all products between them, whatever the shapes and
 // the threads: a gap is rows of zeros, an overlap adds twice.
-func TestUnitsCoverStripes(t *testing.T) {
+func TestUnitsCoverPanels(t *testing.T) {
 	eachTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(61, 62))
 		for range 300 {
 			outs := make([]Out, 1+r.IntN(maxOuts))
 			for i := range outs {
-				outs[i].M = &IntMatrix{rows: 1 + r.IntN(700), cols: 32 * (1 + r.IntN(20)), format: 4, group: 32}
+				outs[i] = shapes([2]int{1 + r.IntN(700), 1 + r.IntN(600)})[0]
 				if r.IntN(3) == 0 {
 					outs[i].Rest = new(Acts)
 				}
@@ -125,22 +148,84 @@ func TestUnitsCoverStripes(t *testing.T) {
 				if then != nil && k == 1 {
 					break
 				}
-				seen := make([]int, max(1, j.stripes[k]))
+				next, panels := 0, 0
 				for u := range units {
 					from, to := j.part(u, k)
-					if then != nil && from < to && from%2 != 0 {
-						t.Fatalf("%d threads: unit %d of a pair begins with stripe %d, within a block", threads, u, from)
+					if from < to && (from != next || from%j.align != 0) {
+						t.Fatalf("product %d of %d, %d threads, %d tokens: unit %d has [%d, %d) behind %d, in steps of %d", k, len(outs), threads, n, u, from, to, next, j.align)
 					}
-					for i := from; i < to; i++ {
-						seen[i]++
-					}
+					next = max(next, to)
+					panels += j.panels(u, k)
 				}
-				for i, times := range seen {
-					if times != 1 {
-						t.Fatalf("product %d of %d, %d threads, %d tokens: stripe %d of %d is in %d units", k, len(outs), threads, n, i, len(seen), times)
-					}
+				if want := outs[k].M.panelCount(); panels != want {
+					t.Fatalf("product %d of %d, %d threads, %d tokens: %d of %d panels", k, len(outs), threads, n, panels, want)
 				}
 			}
 		}
 	})
+}
+
+// A run must not wait long for one worker: neither where products of a row differ in
+// width nor where cores differ in speed. The time is worked out, not measured.
+func TestUnitsAreShared(t *testing.T) {
+	attention := shapes([2]int{2048, 1024}, [2]int{1024, 1024}, [2]int{1024, 1024})
+	attention[1].Rest, attention[2].Rest = new(Acts), new(Acts)
+	equal := func(n int) []float64 { return slices.Repeat([]float64{1}, n) }
+	for _, c := range []struct {
+		name   string
+		speeds []float64
+		outs   []Out
+		limit  float64 // of the ideal time
+	}{
+		{"two cores", equal(2), shapes([2]int{4096, 2048}), 1.03},
+		{"two cores, attention", equal(2), attention, 1.05},
+		{"two cores, factors", equal(2), shapes([2]int{256, 4096}, [2]int{4096, 64}), 1.25},
+		{"eight cores, factors", equal(8), shapes([2]int{4096, 128}, [2]int{1024, 32}, [2]int{1024, 384}), 1.2},
+		{"a core of half the speed", []float64{1, 0.5}, shapes([2]int{4096, 2048}), 1.05},
+		{"three fast, one slow", []float64{1, 1, 1, 0.3}, shapes([2]int{4096, 2048}), 1.3},
+		{"four fast, four slow", []float64{1, 1, 1, 1, 0.4, 0.4, 0.4, 0.4}, shapes([2]int{4096, 2048}), 1.15},
+		{"a small matrix", equal(8), shapes([2]int{384, 1024}), 1.4},
+	} {
+		eachTier(t, func(t *testing.T) {
+			for _, n := range []int{1, 16} {
+				var j intJob
+				threads := len(c.speeds)
+				units := j.set(threads, n, c.outs, nil)
+				cost := func(u int) (work float64) {
+					for k, o := range c.outs {
+						planes := 1
+						if o.Rest != nil {
+							planes = 2
+						}
+						work += float64(j.panels(u, k) * o.M.cols * planes)
+					}
+					return work
+				}
+				free, claimed := make([]float64, threads), make([]int, threads)
+				var total, speed float64
+				for range units { // the worker that is free first takes its next unit
+					w := 0
+					for i := range free {
+						if free[i] < free[w] {
+							w = i
+						}
+					}
+					of := w
+					for claimed[of] == units/threads {
+						of = (of + 1) % threads
+					}
+					work := cost(of*units/threads + claimed[of])
+					claimed[of]++
+					free[w] += work / c.speeds[w]
+					total += work
+				}
+				for _, s := range c.speeds {
+					speed += s
+				}
+				if took := slices.Max(free) / (total / speed); took > c.limit {
+					t.Errorf("%s, %d tokens: %.2f of the ideal time, want at most %.2f", c.name, n, took, c.limit)
+				}
+			}
+		})
+	}
 }

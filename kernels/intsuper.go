@@ -159,7 +159,10 @@ const maxStreams = 4
 func (m *IntMatrix) rowScale(r, g int) (scale, minimum float32) {
 	if u := m.super; u != nil {
 		b := u.block(r/panelRows*m.supers() + g/u.groups)
-		return b.joined(r%panelRows, g%u.groups, u.offset)
+		if u.mins {
+			minimum = b.joinedMin(r%panelRows, g%u.groups, u.offset)
+		}
+		return b.joinedScale(r%panelRows, g%u.groups), minimum
 	}
 	at := r/panelRows*panelRows*m.slots + r%panelRows + g*panelRows
 	if m.mins != nil {
@@ -168,27 +171,31 @@ func (m *IntMatrix) rowScale(r, g int) (scale, minimum float32) {
 	return F16ToF32(m.scales[at]), minimum
 }
 
-// joined is the scale and the minimum of group g of the panel's row r: all
-// products are exact, the minimum is rounded once.
-func (b *superBlock) joined(r, g int, offset float32) (scale, minimum float32) {
-	scale = F16ToF32(b.scale[r]) * float32(b.fine[g*panelRows+r])
-	if b.min != nil {
-		low := offset * F16ToF32(b.scale[r]) * float32(b.fine[g*panelRows+r])
-		minimum = low - F16ToF32(b.min[r])*float32(b.fineMin[g*panelRows+r])
-	}
-	return scale, minimum
+// joinedScale is the scale of group g of the panel's row r, an exact product.
+func (b *superBlock) joinedScale(r, g int) float32 {
+	return F16ToF32(b.scale[r]) * float32(b.fine[g*panelRows+r])
+}
+
+// joinedMin is its minimum, rounded once: both products are exact.
+func (b *superBlock) joinedMin(r, g int, offset float32) float32 {
+	low := offset * F16ToF32(b.scale[r]) * float32(b.fine[g*panelRows+r])
+	return low - F16ToF32(b.min[r])*float32(b.fineMin[g*panelRows+r])
 }
 
 // joinGeneric writes scales or, if set, minimums of the superblocks from first on,
 // [superblocks][groups][16].
 func (s *superScales) joinGeneric(dst []uint16, first int, mins bool) {
-	for at := range dst {
-		g := at / panelRows
-		b := s.block(first + g/s.groups)
-		v, low := b.joined(at%panelRows, g%s.groups, s.offset)
-		if mins {
-			v = low
+	for ; len(dst) > 0; first++ {
+		b := s.block(first)
+		for g := range s.groups {
+			for r := range panelRows {
+				if mins {
+					dst[r] = F32ToF16(b.joinedMin(r, g, s.offset))
+				} else {
+					dst[r] = F32ToF16(b.joinedScale(r, g))
+				}
+			}
+			dst = dst[panelRows:]
 		}
-		dst[at] = F32ToF16(v)
 	}
 }

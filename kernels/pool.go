@@ -29,8 +29,9 @@ const spins = 400
 // Pool is an execution context: a fixed number of workers and counters of the
 // operations done on it. Each worker has a share of the units of a Run, neighbours,
 // and takes the others' when it is done; all are claimed one by one, so a worker
-// whose core is slow or taken away delays no other. The nil *Pool runs serially
-// and counts nothing. Calls of Run from several goroutines take turns.
+// whose core is slow or taken away delays the others by the unit that it is at. The
+// nil *Pool runs serially and counts nothing. Calls of Run from several goroutines
+// take turns.
 type Pool struct {
 	f32, int8 atomic.Uint64
 
@@ -135,7 +136,8 @@ func (p *Pool) drain(worker int) {
 	threads := len(p.shares)
 	for i := range threads {
 		of := (worker + i) % threads
-		lo, hi := of*p.units/threads, (of+1)*p.units/threads
+		// Rounded up, so that of few units the workers that are surely awake get some.
+		lo, hi := (of*p.units+threads-1)/threads, ((of+1)*p.units+threads-1)/threads
 		claimed := &p.shares[of].claimed
 		for lo+int(claimed.Load()) < hi { // looking is cheaper than claiming
 			unit := lo + int(claimed.Add(1)) - 1

@@ -86,8 +86,8 @@ func (h *holdUp) Do(worker, _ int) {
 	if worker == 0 {
 		return
 	}
-	held := h.held.Add(1)
-	for end := time.Now().Add(5 * time.Second); len(h.left) < cap(h.left)-int(max(held, h.held.Load())); {
+	h.held.Add(1)
+	for end := time.Now().Add(5 * time.Second); len(h.left) < cap(h.left)-int(h.held.Load()); {
 		if time.Now().After(end) {
 			h.missed.Store(true)
 			return

@@ -84,19 +84,21 @@ func (s *session) placedOnce(ctx context.Context, c cell, p program, into *sampl
 	}
 	ok := func(ns float64) bool { return s.Apart == [2]float64{} || s.Apart[0] <= ns && ns <= s.Apart[1] }
 	for try := 0; ; {
-		into.CoreToCoreNS[0] = s.placed(ctx)
-		if ok(into.CoreToCoreNS[0]) {
-			if err := s.once(ctx, c, p, into); err != nil {
+		got := *into
+		got.CoreToCoreNS[0] = s.placed(ctx)
+		if ok(got.CoreToCoreNS[0]) {
+			if err := s.once(ctx, c, p, &got); err != nil {
 				return err
 			}
-			if into.CoreToCoreNS[1] = s.placed(ctx); ok(into.CoreToCoreNS[1]) {
+			if got.CoreToCoreNS[1] = s.placed(ctx); ok(got.CoreToCoreNS[1]) {
+				*into = got
 				return nil
 			}
 		}
 		if try++; try == placedTries {
 			return fmt.Errorf("%w: in %d tries the processors were never %g to %g ns apart for a whole run", errSkipped, try, s.Apart[0], s.Apart[1])
 		}
-		if !ok(into.CoreToCoreNS[0]) {
+		if !ok(got.CoreToCoreNS[0]) {
 			if err := s.wait(ctx, try); err != nil {
 				return err
 			}

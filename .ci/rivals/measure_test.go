@@ -96,6 +96,15 @@ func TestMeasureWaitsForThePlacement(t *testing.T) {
 	if got, err = s.measure(context.Background(), prefillCell); err != nil || runs != 3 || !got[0].Skipped {
 		t.Errorf("%d runs, samples %+v, %v; want none to count", runs, got, err)
 	}
+	s.placed = func(context.Context) float64 { at++; return []float64{150, 30}[at%2] } // moved within every run
+	if got, err = s.measure(context.Background(), prefillCell); err != nil || runs == 3 || !got[0].Skipped || got[0].Rate != 0 {
+		t.Errorf("%d runs, samples %+v, %v; want no figure of a run that does not count", runs, got, err)
+	}
+	row := summarize(prefillCell, []string{"ours"}, append(got[:1:1], sample{Program: "ours", Round: 1, Rate: 50}))[0]
+	var notes []string
+	if text := note(row.Figures[0], row, &notes); text == "" || !strings.Contains(notes[0], "1 of 2 runs: not measured") {
+		t.Errorf("notes %q; want to be told of a round that is missing", notes)
+	}
 }
 
 func TestMeasureFirstToken(t *testing.T) {

@@ -30,6 +30,7 @@ type figure struct {
 	Max     float64 `json:"max,omitempty"`
 	N       int     `json:"n"`
 	Failed  int     `json:"failed,omitempty"`
+	Skipped int     `json:"skipped,omitempty"`
 	Reason  string  `json:"reason,omitempty"`
 
 	// How many times better the first program is: the ratio of the medians,
@@ -81,7 +82,9 @@ func figureOf(m metric, program string, samples []sample) figure {
 		case s.Program != program:
 		case s.Error != "":
 			f.Reason = s.Error
-			if !s.Skipped {
+			if s.Skipped {
+				f.Skipped++
+			} else {
 				f.Failed++
 				f.Reason = "failed: " + s.Error
 			}
@@ -92,7 +95,7 @@ func figureOf(m metric, program string, samples []sample) figure {
 	if len(values) == 0 {
 		return f
 	}
-	if f.Failed == 0 {
+	if f.Failed+f.Skipped == 0 {
 		f.Reason = ""
 	}
 	f.N, f.Median, f.Min, f.Max = len(values), stat.Median(values), slices.Min(values), slices.Max(values)

@@ -108,8 +108,8 @@ func note(f figure, row row, notes *[]string) string {
 		return ""
 	}
 	text := fmt.Sprintf("%s, %s", f.Program, row.Model)
-	if f.Failed > 0 {
-		text += fmt.Sprintf(", threads %d, %s: %d of %d runs", row.Threads, row.Task, f.Failed, f.Failed+f.N)
+	if missing := f.Failed + f.Skipped; f.Failed > 0 || f.N > 0 {
+		text += fmt.Sprintf(", threads %d, %s: %d of %d runs", row.Threads, row.Task, missing, missing+f.N)
 	}
 	text = text + ": " + f.Reason
 	if !slices.Contains(*notes, text) {

@@ -63,7 +63,7 @@ func TestSummarizeOfFailures(t *testing.T) {
 	for i, want := range []figure{
 		{Program: "half", Median: 110, Min: 100, Max: 120, N: 2, Failed: 1, Reason: "failed: half: signal: killed", Ratio: 2, RatioLo: 2, RatioHi: 2.2, RatioLevel: 0.5},
 		{Program: "none", Failed: 1, Reason: "failed: none: exit status 1: no such model"},
-		{Program: "skipped", Reason: "not measured: no such task"},
+		{Program: "skipped", Skipped: 1, Reason: "not measured: no such task"},
 		{Program: "absent", Reason: "not measured"},
 	} {
 		if diff := cmp.Diff(want, row.Figures[i+1], cmpopts.EquateApprox(1e-9, 0)); diff != "" {

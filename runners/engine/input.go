@@ -39,7 +39,7 @@ func (in *input) row(r int) []float32 { return row(in.x, r, in.cols) }
 // can be quantized on their own.
 func (in *input) divisible(n int) bool { return in.planes == planeInt8 && n%kernels.ActBlock == 0 }
 
-// quantizePart computes the planes of n columns of row r from column from on.
+// quantizePart computes the int8 plane of n columns of row r from column from on.
 func (in *input) quantizePart(r, from, n int) { in.acts.SetPart(r, from, in.row(r)[from:][:n]) }
 
 // quantize computes the planes of row r.

@@ -69,14 +69,14 @@ func (m *multiplier) add(pool *kernels.Pool, p *product) {
 	}
 }
 
-// multiplyGLU writes silu(gate·in)*(up·in) to out, whose rows some products of
-// integers leave in a worker's cache.
+// multiplyGLU writes silu(gate·in)*(up·in) to out. Where both are integers, whoever
+// has computed some columns of both goes on with them at once.
 func (e *Engine) multiplyGLU(gate, up weight, in, out *input) {
 	p := &e.pass
 	p.up = grow(p.up, out.n*out.cols)
 	g, okG := gate.(*integer)
 	u, okU := up.(*integer)
-	if !okG || !okU {
+	if !okG || !okU || out.planes&planeRest != 0 {
 		e.multiply(product{gate, in, out.x, false}, product{up, in, p.up, false})
 		e.activateRows(out, p.up)
 		return

@@ -12,13 +12,15 @@ import (
 const (
 	handovers    = 200 // of a batch: some 10 to 100 µs
 	coreBatches  = 21
+	coreLeast    = 5
 	coreDeadline = 100 * time.Millisecond
 )
 
 // CoreToCore is the median time in ns in which one processor sees what another has
 // written, there and back halved: tens of ns within a group of cores that share a
-// cache, 100 and more between groups. It takes some ms on two processors. 0: there
-// is one only, or others took them all the time.
+// cache, 100 and more between groups. It takes some ms on two processors, those on
+// which the system happens to run the two sides. 0: there is one only, or others
+// took them nearly all the time.
 //
 // A virtual machine's processors may be moved from one to the other at any moment,
 // and with it what memory they can read at once: groups of an AMD EPYC have a link
@@ -47,24 +49,29 @@ func CoreToCore(ctx context.Context) float64 {
 	}()
 	began := time.Now()
 	var took []float64
-	for word := uint32(0); len(took) < coreBatches && time.Since(began) < coreDeadline && ctx.Err() == nil; {
-		batch := time.Now()
+	word := uint32(0)
+	batch := func() bool {
 		for range handovers {
 			ball.word.Store(word + 1)
 			word += 2
 			for spins := 1; ball.word.Load() != word; spins++ {
-				if spins%(1<<14) == 0 && time.Since(batch) > coreDeadline {
-					ball.over.Store(true)
-					<-ended
-					return 0
+				if spins%(1<<14) == 0 && time.Since(began) > coreDeadline {
+					return false
 				}
 			}
 		}
-		took = append(took, float64(time.Since(batch).Nanoseconds())/(2*handovers))
+		return time.Since(began) < coreDeadline && ctx.Err() == nil
+	}
+	for len(took) < coreBatches {
+		start := time.Now()
+		if !batch() {
+			break
+		}
+		took = append(took, float64(time.Since(start).Nanoseconds())/(2*handovers))
 	}
 	ball.over.Store(true)
 	<-ended
-	if len(took) == 0 {
+	if len(took) < coreLeast {
 		return 0
 	}
 	return stat.Median(took)
