@@ -83,6 +83,45 @@ func TestIntMulStaysInItsMemory(t *testing.T) {
 	})
 }
 
+// TestSupersStayInTheirMemory is the same for superblocks.
+func TestSupersStayInTheirMemory(t *testing.T) {
+	const rows, cols = 8 * panelRows, 2 * SuperValues // a stripe of four panels a thread of two
+	pool := NewPool(2)
+	defer pool.Close()
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(33, 34))
+		for _, atEnd := range []bool{false, true} {
+			for _, c := range []struct {
+				bits, group int
+				mins        bool
+			}{{4, 32, true}, {6, 16, false}, {3, 64, true}} {
+				s, rounded, exact := superCase(r, c.bits, rows, cols, c.group, c.mins)
+				m := NewSuper(c.bits, rows, cols, c.group, c.mins)
+				m.SetSuperRows(0, rounded.q, &s)
+				m.panels, m.super.bytes = fenced(t, m.panels, atEnd), fenced(t, m.super.bytes, atEnd)
+				oracle := rounded
+				if m.fused(Active()) {
+					oracle = exact
+				}
+				for _, n := range []int{1, 2, 5, 9, 17, 41} {
+					x := random(r, n*cols)
+					var a Acts
+					a.Quantize(nil, x, cols, n, cols)
+					y := fenced(t, make([]float32, n*rows), atEnd)
+					m.Mul(pool, y, rows, &a, n)
+					for tok := range n {
+						for o, want := range oracle.want(x[tok*cols:][:cols]) {
+							if got := y[tok*rows+o]; got != want {
+								t.Fatalf("%v, %d tokens: y[%d,%d] = %v, want exactly %v", c, n, tok, o, got, want)
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 // String names a case in messages.
 func (c intCase) String() string {
 	return fmt.Sprintf("%d bits, groups of %d, minimums %v", c.bits, c.group, c.min != nil)
