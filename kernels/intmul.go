@@ -130,9 +130,13 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 	if n == 1 {
 		j.width = streams(j.tier)
 	}
-	most := 8                       // units of a share
-	if j.divisor = 4; j.width > 1 { // streams begin slowly
+	most := 8 // units of a share
+	j.divisor = 4
+	switch j.width { // streams begin slowly, and processors with four have cores of one kind
+	case 2:
 		most, j.divisor = 6, 3
+	case maxStreams:
+		most, j.divisor = 5, 2
 	}
 	if then != nil || j.tier == AMX { // whole blocks for the one, pairs of panels for the other
 		j.align = blockSize / panelRows
