@@ -53,7 +53,7 @@ func (j *quantJob) Do(_, i int) {
 		if j.of != nil {
 			j.a.quantizeRest(j.tier, t, x, j.of)
 		} else {
-			j.a.quantizeRow(j.tier, t, x)
+			j.a.quantizePart(j.tier, t, 0, x)
 		}
 	}
 }
@@ -161,8 +161,6 @@ func (a *Acts) tile(t int) (width, first int) {
 	start := t / actTile * actTile
 	return min(actTile, a.n-start), start*a.blocks + t - start
 }
-
-func (a *Acts) quantizeRow(tier Tier, t int, x []float32) { a.quantizePart(tier, t, 0, x) }
 
 // quantizePart quantizes token t's values from column from on, the first of a block.
 func (a *Acts) quantizePart(tier Tier, t, from int, x []float32) {

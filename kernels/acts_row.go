@@ -14,7 +14,7 @@ func (a *Acts) Resize(n, cols int) {
 // same time.
 func (a *Acts) Set(t int, x []float32) {
 	a.checkRow(t, x)
-	a.quantizeRow(Active(), t, x)
+	a.quantizePart(Active(), t, 0, x)
 }
 
 // ActBlock is the number of values of a token that Acts rounds together.

@@ -70,17 +70,24 @@ func TestIntMulStaysInItsMemory(t *testing.T) {
 					a.corr, a.half = fenced(t, a.corr, atEnd), fenced(t, a.half, atEnd)
 					y := fenced(t, make([]float32, n*panelRows), atEnd)
 					m.Mul(nil, y, panelRows, &a, n)
-					for tok := range n {
-						for o, want := range c.want(x[tok*cols:][:cols]) {
-							if got := y[tok*panelRows+o]; got != want {
-								t.Fatalf("%s, %d tokens: y[%d,%d] = %v, want exactly %v", c, n, tok, o, got, want)
-							}
-						}
-					}
+					c.exactly(t, y, x)
 				}
 			}
 		}
 	})
+}
+
+// exactly fails where y is not the products of tokens x.
+func (c intCase) exactly(t *testing.T, y, x []float32) {
+	t.Helper()
+	n := len(x) / c.cols
+	for tok := range n {
+		for o, want := range c.want(x[tok*c.cols:][:c.cols]) {
+			if got := y[tok*c.rows+o]; got != want {
+				t.Fatalf("%s, %d tokens: y[%d,%d] = %v, want exactly %v", c, n, tok, o, got, want)
+			}
+		}
+	}
 }
 
 // TestSupersStayInTheirMemory is the same for superblocks.
@@ -109,13 +116,7 @@ func TestSupersStayInTheirMemory(t *testing.T) {
 					a.Quantize(nil, x, cols, n, cols)
 					y := fenced(t, make([]float32, n*rows), atEnd)
 					m.Mul(pool, y, rows, &a, n)
-					for tok := range n {
-						for o, want := range oracle.want(x[tok*cols:][:cols]) {
-							if got := y[tok*rows+o]; got != want {
-								t.Fatalf("%v, %d tokens: y[%d,%d] = %v, want exactly %v", c, n, tok, o, got, want)
-							}
-						}
-					}
+					oracle.exactly(t, y, x)
 				}
 			}
 		}

@@ -110,15 +110,13 @@ func (r *report) measure(ctx context.Context, s *session, cells []cell) ([]sampl
 		got, err := s.measure(ctx, c)
 		samples = append(samples, got...)
 		for _, g := range got {
+			if g.Version != "" {
+				r.Versions[g.Program] = g.Version
+			}
 			for _, ns := range g.CoreToCoreNS {
 				if g.Error == "" && ns > 0 {
 					r.Apart = append(r.Apart, ns)
 				}
-			}
-		}
-		for _, g := range got {
-			if g.Version != "" {
-				r.Versions[g.Program] = g.Version
 			}
 		}
 		if err != nil {

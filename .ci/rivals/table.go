@@ -102,7 +102,7 @@ func (r *report) table(b *strings.Builder, m metric, notes *[]string) {
 }
 
 // note adds why a figure is missing or rests on fewer runs. What was not tried is
-// said once a model, what failed once a cell.
+// said once a model, what failed or does not count once a cell.
 func note(f figure, row row, notes *[]string) string {
 	if f.Reason == "" {
 		return ""
