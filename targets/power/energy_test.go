@@ -146,16 +146,22 @@ func TestAliasingIsSeen(t *testing.T) {
 	if c, n := series(t, counted, period, []float64{0, 1}, [][]Value{{{}}, {{}}}).Concentration(starts(period)); c != 0 || n != 0 {
 		t.Errorf("a counter misses nothing, but has %g of %d", c, n)
 	}
-	for range 200 {
-		n := 30 + rand.IntN(300)
+	// Of readings at random moments at most one series in a thousand is aliased.
+	const all = 20_000
+	rng, found := rand.New(rand.NewPCG(1, 2)), 0
+	for range all {
+		n := 30 + rng.IntN(50)
 		var x, y float64
 		for range n {
-			s, c := math.Sincos(2 * math.Pi * rand.Float64())
+			s, c := math.Sincos(2 * math.Pi * rng.Float64())
 			x, y = x+c, y+s
 		}
-		if r := math.Hypot(x, y) / float64(n); Aliased(r, n) && r*r*float64(n) < 12 {
-			t.Errorf("%d random readings are aliased: %g", n, r)
+		if Aliased(math.Hypot(x, y)/float64(n), n) {
+			found++
 		}
+	}
+	if found == 0 || found > 2*all/1000 {
+		t.Errorf("%d of %d series of random readings are aliased", found, all)
 	}
 }
 
