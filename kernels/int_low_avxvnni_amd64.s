@@ -240,7 +240,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul5AVXVNNIT1(c *intTile)
+// func mul5AVXVNNIT1Ahead(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -249,7 +249,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
+TEXT ·mul5AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -271,6 +271,11 @@ TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	PREFETCHT0 2048(SI)
+	PREFETCHT0 2112(SI)
+	PREFETCHT0 2176(SI)
+	PREFETCHT0 2240(SI)
+	PREFETCHT0 2304(SI)
 	VPBROADCASTD (R10), Y10
 	VPSRAD $3, Y10, Y10
 	VMOVDQA Y10, Y11
@@ -622,7 +627,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul4AVXVNNIT1(c *intTile)
+// func mul4AVXVNNIT1Ahead(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -631,7 +636,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
+TEXT ·mul4AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -650,6 +655,10 @@ TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	PREFETCHT0 2048(SI)
+	PREFETCHT0 2112(SI)
+	PREFETCHT0 2176(SI)
+	PREFETCHT0 2240(SI)
 	VPBROADCASTD (R10), Y9
 	VPSRAD $4, Y9, Y9
 	VMOVDQA Y9, Y10
@@ -1031,7 +1040,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul3AVXVNNIT1(c *intTile)
+// func mul3AVXVNNIT1Ahead(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -1040,7 +1049,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
+TEXT ·mul3AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1062,6 +1071,9 @@ TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	PREFETCHT0 2048(SI)
+	PREFETCHT0 2112(SI)
+	PREFETCHT0 2176(SI)
 	VPBROADCASTD (R10), Y8
 	VPSRAD $5, Y8, Y8
 	VMOVDQA Y8, Y9
@@ -1452,7 +1464,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul2AVXVNNIT1(c *intTile)
+// func mul2AVXVNNIT1Ahead(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -1461,7 +1473,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
+TEXT ·mul2AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1480,6 +1492,8 @@ TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	PREFETCHT0 2048(SI)
+	PREFETCHT0 2112(SI)
 	VPBROADCASTD (R10), Y7
 	VPSRAD $6, Y7, Y7
 	VMOVDQA Y7, Y8

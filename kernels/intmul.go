@@ -138,8 +138,10 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 	case maxStreams:
 		most, j.divisor = 5, 2
 	}
-	if then != nil || j.tier == AMX { // whole blocks for the one, pairs of panels for the other
-		j.align = blockSize / panelRows
+	for i := range outs { // whole blocks for the one, pairs of panels for the other
+		if then != nil || outs[i].M.pairs(j.tier, n) {
+			j.align = blockSize / panelRows
+		}
 	}
 	for i := range outs {
 		m := outs[i].M

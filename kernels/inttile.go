@@ -89,8 +89,9 @@ func (a *Acts) view(t int) actView {
 // mulPanels computes the outputs of panels [lo, hi) of product o for n tokens; the
 // worker's next ones are probably those from hi on.
 func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
+	lo = m.mulPairs(tier, o, n, lo, hi, s)
 	if tier == AMX {
-		lo, tier = m.mulPairs(o, n, lo, hi, s), AVX512
+		tier = AVX512
 	}
 	if n >= wideTokens(tier, m.format, m.kernelGroup(tier)) {
 		for p := lo; p < hi; p++ {

@@ -136,7 +136,11 @@ func streams(tier Tier) int {
 
 // mulDirectPanels computes one token of two or four panels.
 func mulDirectPanels(tier Tier, f format, panels int, c *intTile) {
-	runDirect(tier, directForm(f, c), 1+panels*panelsCode, c)
+	rows := 1 + panels*panelsCode
+	if intelCore {
+		rows += aheadCode
+	}
+	runDirect(tier, directForm(f, c), rows, c)
 }
 
 // wideForm is the bits of an expanded panel.

@@ -5,6 +5,11 @@ package kernels
 // pairBlocks has no caller here: only AVX2 reads pairs.
 func pairBlocks([]int8, []int8) { panic("kernels: no kernel of this build reads pairs") }
 
+// mulPairs leaves all panels to others: no kernel of this build takes two.
+func (m *IntMatrix) mulPairs(_ Tier, _ *Out, _, lo, _ int, _ *scratch) int { return lo }
+
+func (m *IntMatrix) pairs(Tier, int) bool { return false }
+
 // packPanel packs 16 rows of whole blocks; false: that is left to plain Go.
 func packPanel(format, []uint8, []int8, int) bool { return false }
 

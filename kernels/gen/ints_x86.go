@@ -74,6 +74,9 @@ func x86Ints(s intISA) map[string][]byte {
 			x86Wide(large, s, w, tokens)
 		}
 	}
+	if s.evex() {
+		x86WidePair(large, s)
+	}
 	for _, bits := range expandBits {
 		x86Expand(expand, s, bits)
 	}

@@ -17,6 +17,9 @@ func x86IntDeclarations() []byte {
 				fmt.Fprintf(a, "\n//go:noescape\nfunc %s(c *wideTile)\n", w.name(s, tokens))
 			}
 		}
+		if s.evex() {
+			fmt.Fprintf(a, "\n//go:noescape\nfunc %s(c *wideTile)\n", pairName)
+		}
 		for _, bits := range expandBits {
 			fmt.Fprintf(a, "\n//go:noescape\nfunc expand%d%s(dst, src *uint8, blocks int)\n", bits, s.suffix)
 		}
@@ -43,7 +46,7 @@ func x86IntDispatch() []byte {
 		}
 		return name
 	}
-	a.WriteString("\n// panelsCode is what panels, where there are several, count for in a kernel's\n// number beside its tokens.\nconst panelsCode = 16\n")
+	a.WriteString("\n// panelsCode is what panels, where there are several, count for in a kernel's\n// number beside its tokens,\n// and aheadCode if there is another that does not ask in advance.\nconst (\n\tpanelsCode = 16\n\taheadCode  = 128\n)\n")
 	a.WriteString("\nconst noKernel = \"kernels: no such integer kernel\"\n")
 	a.WriteString("\n// short marks groups of half a block.\nconst short = 16\n")
 	a.WriteString("\n// runDirect computes rows tokens of c, or one of several panels; form is the\n// format, short and super.\n")
@@ -83,12 +86,17 @@ func x86IntDispatch() []byte {
 	return a.Bytes()
 }
 
-// code is the number of a kernel of that shape; 16 is package kernels' panelsCode.
+// code is the number of a kernel of that shape; 16 is package kernels' panelsCode,
+// 128 its aheadCode.
 func (d directShape) code() int {
+	code := d.tokens
 	if d.panels > 1 {
-		return d.tokens + 16*d.panels
+		code += 16 * d.panels
 	}
-	return d.tokens
+	if d.panels > 1 && d.ahead {
+		code += 128
+	}
+	return code
 }
 
 // expandBits lists the formats of panels.

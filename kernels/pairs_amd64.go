@@ -15,43 +15,64 @@ import "math/bits"
 // amxTokens is the number of tokens from which on panels go to the tiles.
 const amxTokens = 6
 
-// amxRows is the number of tokens, of those left in a tile, of the next call.
-func amxRows(left int) int { return 1 << (bits.Len(uint(left)) - 1) }
+// pairs reports whether n tokens are multiplied with panels by twos.
+func (m *IntMatrix) pairs(tier Tier, n int) bool {
+	switch tier {
+	case AMX:
+		return n >= amxTokens
+	case AVX512:
+		return intelCore && m.group >= blockSize && n >= wideTokens(tier, m.format, m.group)
+	}
+	return false
+}
+
+// pairRows is the number of tokens, of those left in a tile, of the next call; 0
+// leaves them to mulDirect.
+func pairRows(tier Tier, left int) int {
+	if tier == AMX {
+		return 1 << (bits.Len(uint(left)) - 1)
+	}
+	return left &^ (actTile - 1)
+}
 
 // mulPairs computes panels from lo on by twos, as long as two full ones are left,
 // and returns the first panel that is left to others.
-func (m *IntMatrix) mulPairs(o *Out, n, lo, hi int, s *scratch) int {
-	if n < amxTokens {
+func (m *IntMatrix) mulPairs(tier Tier, o *Out, n, lo, hi int, s *scratch) int {
+	if !m.pairs(tier, n) {
 		return lo
 	}
 	for hi = min(hi, m.rows/panelRows); hi-lo >= 2; lo += 2 {
-		m.expandPair(lo, s)
+		m.expandPair(tier, lo, s)
 		var next []uint8
 		if hi-lo >= 4 {
 			next = m.panels[(lo+2)*m.panelBytes():][:2*m.panelBytes()]
 		}
-		m.mulTiles(o, o.A, n, lo, o.Add, next, s)
+		m.mulTiles(tier, o, o.A, n, lo, o.Add, next, s)
 		if o.Rest != nil {
-			m.mulTiles(o, o.Rest, n, lo, true, nil, s)
+			m.mulTiles(tier, o, o.Rest, n, lo, true, nil, s)
 		}
 	}
 	return lo
 }
 
 // expandPair prepares panels p and p+1 for mulTiles.
-func (m *IntMatrix) expandPair(p int, s *scratch) {
+func (m *IntMatrix) expandPair(tier Tier, p int, s *scratch) {
 	size := m.panelBytes()
 	s.w = m.panels[p*size:][:2*size]
-	if m.format != 8 {
+	if m.format != 8 || tier != AMX { // which takes signed bytes as they are
 		n := 2 * m.blocks * quads * wordBytes
 		if cap(s.memory) < n {
 			s.memory = aligned[uint8](n)
 		}
 		src := s.w
 		s.w = s.memory[:n]
-		expandAMX(m.format, &s.w[0], &src[0], 2*m.blocks)
+		if tier == AMX {
+			expandAMX(m.format, &s.w[0], &src[0], 2*m.blocks)
+		} else {
+			expand(tier, m.format, s.w, src, 2*m.blocks)
+		}
 	}
-	m.widenPanels(AMX, p, 2, s)
+	m.widenPanels(tier, p, 2, s)
 }
 
 // amxScales is the number of scales of an output and block.
@@ -65,17 +86,28 @@ func (m *IntMatrix) amxScales() int {
 // mulTiles multiplies what expandPair prepared with n tokens and fetches next.
 // The tile has two panels, whose weights and scales lie one behind the other and
 // whose outputs side by side.
-func (m *IntMatrix) mulTiles(o *Out, a *Acts, n, p int, add bool, next []uint8, s *scratch) {
-	c := wideTile{blocks: m.blocks, w: s.w, scales: s.scales, mins: s.mins}
+func (m *IntMatrix) mulTiles(tier Tier, o *Out, a *Acts, n, p int, add bool, next []uint8, s *scratch) {
+	c := &s.tile
+	*c = wideTile{blocks: m.blocks, w: s.w, scales: s.scales, mins: s.mins}
 	c.ld = o.LdY
 	c.setAdd(add)
-	for t := 0; t < n; {
-		rows := amxRows(min(n-t, actTile-t%actTile))
+	t := 0
+	for t < n {
+		rows := pairRows(tier, min(n-t, actTile-t%actTile))
+		if rows == 0 {
+			break
+		}
 		c.actView = a.view(t)
 		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(AVX512, t, n, p, rows))
 		count := c.tiles * rows
 		c.y = o.Y[t*o.LdY+p*panelRows:][:(count-1)*o.LdY+2*panelRows]
-		runAMX(m.amxScales(), rows, &c)
+		if tier == AMX {
+			runAMX(m.amxScales(), rows, c)
+		} else {
+			wide8AVX512T8P2(c)
+		}
 		t += count
 	}
+	m.mulDirect(tier, o, a, t, n, p, add, s)
+	m.mulDirect(tier, o, a, t, n, p+1, add, s)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestIntMulOfManyTokens has what the tile unit takes at once: panels by twos
+// TestIntMulOfManyTokens has what kernels of two panels take at once: panels by twos
 // and several tiles of tokens; and what it leaves: a third panel, one that is not
 // full, and some tokens. All of it has forbidden pages around.
 func TestIntMulOfManyTokens(t *testing.T) {
@@ -29,7 +29,7 @@ func TestIntMulOfManyTokens(t *testing.T) {
 		for i, c := range cases {
 			m, atEnd := c.pack(), i%2 == 1
 			m.panels, m.scales, m.mins = fenced(t, m.panels, atEnd), fenced(t, m.scales, atEnd), fenced(t, m.mins, atEnd)
-			for _, n := range []int{6, 8, 15, 27} {
+			for _, n := range []int{6, 8, 15, 27, 43, 48} {
 				x := random(r, n*cols)
 				var a Acts
 				a.Quantize(nil, x, cols, n, cols)
