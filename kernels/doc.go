@@ -23,7 +23,9 @@
 // AVX-VNNI do with all groups. Those tiles, the narrow ones of [Gemm] and
 // attention multiply by numbers that the instruction itself broadcasts from
 // memory: to broadcast into a 512-bit register of its own is as dear to Zen 4 as
-// to multiply.
+// to multiply. Not so to cores of Intel: there expanded panels are multiplied by
+// twos, each activation broadcast once for both. Kernels of one token ask for weights
+// in advance there, on all tiers.
 //
 // Wrong lengths are errors of the program and panic.
 package kernels

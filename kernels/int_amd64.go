@@ -5,12 +5,8 @@
 package kernels
 
 // panelsCode is what panels, where there are several, count for in a kernel's
-// number beside its tokens,
-// and aheadCode if there is another that does not ask in advance.
-const (
-	panelsCode = 16
-	aheadCode  = 128
-)
+// number beside its tokens.
+const panelsCode = 16
 
 const noKernel = "kernels: no such integer kernel"
 
@@ -29,56 +25,42 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul8AVX2T1(c)
 		case 8<<8 | 33:
 			mul8AVX2T1P2(c)
-		case 8<<8 | 161:
-			mul8AVX2T1P2Ahead(c)
 		case 6<<8 | 2:
 			mul6AVX2T2(c)
 		case 6<<8 | 1:
 			mul6AVX2T1(c)
 		case 6<<8 | 33:
 			mul6AVX2T1P2(c)
-		case 6<<8 | 161:
-			mul6AVX2T1P2Ahead(c)
 		case (6|short)<<8 | 2:
 			mul6ShortAVX2T2(c)
 		case (6|short)<<8 | 1:
 			mul6ShortAVX2T1(c)
 		case (6|short)<<8 | 33:
 			mul6ShortAVX2T1P2(c)
-		case (6|short)<<8 | 161:
-			mul6ShortAVX2T1P2Ahead(c)
 		case 5<<8 | 2:
 			mul5AVX2T2(c)
 		case 5<<8 | 1:
 			mul5AVX2T1(c)
 		case 5<<8 | 33:
 			mul5AVX2T1P2(c)
-		case 5<<8 | 161:
-			mul5AVX2T1P2Ahead(c)
 		case 4<<8 | 2:
 			mul4AVX2T2(c)
 		case 4<<8 | 1:
 			mul4AVX2T1(c)
 		case 4<<8 | 33:
 			mul4AVX2T1P2(c)
-		case 4<<8 | 161:
-			mul4AVX2T1P2Ahead(c)
 		case 3<<8 | 2:
 			mul3AVX2T2(c)
 		case 3<<8 | 1:
 			mul3AVX2T1(c)
 		case 3<<8 | 33:
 			mul3AVX2T1P2(c)
-		case 3<<8 | 161:
-			mul3AVX2T1P2Ahead(c)
 		case 2<<8 | 2:
 			mul2AVX2T2(c)
 		case 2<<8 | 1:
 			mul2AVX2T1(c)
 		case 2<<8 | 33:
 			mul2AVX2T1P2(c)
-		case 2<<8 | 161:
-			mul2AVX2T1P2Ahead(c)
 		default:
 			panic(noKernel)
 		}
@@ -87,31 +69,31 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 		case 8<<8 | 2:
 			mul8AVXVNNIT2(c)
 		case 8<<8 | 1:
-			mul8AVXVNNIT1Ahead(c)
+			mul8AVXVNNIT1(c)
 		case 6<<8 | 2:
 			mul6AVXVNNIT2(c)
 		case 6<<8 | 1:
-			mul6AVXVNNIT1Ahead(c)
+			mul6AVXVNNIT1(c)
 		case (6|short)<<8 | 2:
 			mul6ShortAVXVNNIT2(c)
 		case (6|short)<<8 | 1:
-			mul6ShortAVXVNNIT1Ahead(c)
+			mul6ShortAVXVNNIT1(c)
 		case 5<<8 | 2:
 			mul5AVXVNNIT2(c)
 		case 5<<8 | 1:
-			mul5AVXVNNIT1Ahead(c)
+			mul5AVXVNNIT1(c)
 		case 4<<8 | 2:
 			mul4AVXVNNIT2(c)
 		case 4<<8 | 1:
-			mul4AVXVNNIT1Ahead(c)
+			mul4AVXVNNIT1(c)
 		case 3<<8 | 2:
 			mul3AVXVNNIT2(c)
 		case 3<<8 | 1:
-			mul3AVXVNNIT1Ahead(c)
+			mul3AVXVNNIT1(c)
 		case 2<<8 | 2:
 			mul2AVXVNNIT2(c)
 		case 2<<8 | 1:
-			mul2AVXVNNIT1Ahead(c)
+			mul2AVXVNNIT1(c)
 		default:
 			panic(noKernel)
 		}
@@ -127,8 +109,6 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul8AVX512T1(c)
 		case 8<<8 | 65:
 			mul8AVX512T1P4(c)
-		case 8<<8 | 193:
-			mul8AVX512T1P4Ahead(c)
 		case 6<<8 | 8:
 			mul6AVX512T8(c)
 		case 6<<8 | 4:
@@ -139,16 +119,12 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul6AVX512T1(c)
 		case 6<<8 | 65:
 			mul6AVX512T1P4(c)
-		case 6<<8 | 193:
-			mul6AVX512T1P4Ahead(c)
 		case (6|short)<<8 | 2:
 			mul6ShortAVX512T2(c)
 		case (6|short)<<8 | 1:
 			mul6ShortAVX512T1(c)
 		case (6|short)<<8 | 65:
 			mul6ShortAVX512T1P4(c)
-		case (6|short)<<8 | 193:
-			mul6ShortAVX512T1P4Ahead(c)
 		case 5<<8 | 8:
 			mul5AVX512T8(c)
 		case 5<<8 | 4:
@@ -159,8 +135,6 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul5AVX512T1(c)
 		case 5<<8 | 65:
 			mul5AVX512T1P4(c)
-		case 5<<8 | 193:
-			mul5AVX512T1P4Ahead(c)
 		case 4<<8 | 8:
 			mul4AVX512T8(c)
 		case 4<<8 | 4:
@@ -171,8 +145,6 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul4AVX512T1(c)
 		case 4<<8 | 65:
 			mul4AVX512T1P4(c)
-		case 4<<8 | 193:
-			mul4AVX512T1P4Ahead(c)
 		case 3<<8 | 8:
 			mul3AVX512T8(c)
 		case 3<<8 | 4:
@@ -183,8 +155,6 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul3AVX512T1(c)
 		case 3<<8 | 65:
 			mul3AVX512T1P4(c)
-		case 3<<8 | 193:
-			mul3AVX512T1P4Ahead(c)
 		case 2<<8 | 8:
 			mul2AVX512T8(c)
 		case 2<<8 | 4:
@@ -195,8 +165,6 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul2AVX512T1(c)
 		case 2<<8 | 65:
 			mul2AVX512T1P4(c)
-		case 2<<8 | 193:
-			mul2AVX512T1P4Ahead(c)
 		case (6|short|super)<<8 | 8:
 			mul6ShortSuperAVX512T8(c)
 		case (6|short|super)<<8 | 4:
@@ -207,8 +175,6 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul6ShortSuperAVX512T1(c)
 		case (6|short|super)<<8 | 65:
 			mul6ShortSuperAVX512T1P4(c)
-		case (6|short|super)<<8 | 193:
-			mul6ShortSuperAVX512T1P4Ahead(c)
 		case (4|super)<<8 | 8:
 			mul4SuperAVX512T8(c)
 		case (4|super)<<8 | 4:
@@ -219,8 +185,6 @@ func runDirect(tier Tier, form, rows int, c *intTile) {
 			mul4SuperAVX512T1(c)
 		case (4|super)<<8 | 65:
 			mul4SuperAVX512T1P4(c)
-		case (4|super)<<8 | 193:
-			mul4SuperAVX512T1P4Ahead(c)
 		default:
 			panic(noKernel)
 		}

@@ -157,7 +157,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul8AVXVNNIT1Ahead(c *intTile)
+// func mul8AVXVNNIT1(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -166,7 +166,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul8AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
+TEXT ·mul8AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -185,6 +185,8 @@ TEXT ·mul8AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	CMPB ·intelCore(SB), $0
+	JEQ asked
 	PREFETCHT0 2048(SI)
 	PREFETCHT0 2112(SI)
 	PREFETCHT0 2176(SI)
@@ -193,6 +195,7 @@ block:
 	PREFETCHT0 2368(SI)
 	PREFETCHT0 2432(SI)
 	PREFETCHT0 2496(SI)
+asked:
 	VPBROADCASTD (R10), Y9
 	VMOVDQA Y9, Y10
 	VPXOR (SI), Y7, Y2
@@ -504,7 +507,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul6AVXVNNIT1Ahead(c *intTile)
+// func mul6AVXVNNIT1(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -513,7 +516,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul6AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
+TEXT ·mul6AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -535,12 +538,15 @@ TEXT ·mul6AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	CMPB ·intelCore(SB), $0
+	JEQ asked
 	PREFETCHT0 2048(SI)
 	PREFETCHT0 2112(SI)
 	PREFETCHT0 2176(SI)
 	PREFETCHT0 2240(SI)
 	PREFETCHT0 2304(SI)
 	PREFETCHT0 2368(SI)
+asked:
 	VPBROADCASTD (R10), Y10
 	VPSRAD $2, Y10, Y10
 	VMOVDQA Y10, Y11
@@ -976,7 +982,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul6ShortAVXVNNIT1Ahead(c *intTile)
+// func mul6ShortAVXVNNIT1(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -985,7 +991,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul6ShortAVXVNNIT1Ahead(SB), NOSPLIT, $0-8
+TEXT ·mul6ShortAVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1009,12 +1015,15 @@ TEXT ·mul6ShortAVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	CMPB ·intelCore(SB), $0
+	JEQ asked
 	PREFETCHT0 2048(SI)
 	PREFETCHT0 2112(SI)
 	PREFETCHT0 2176(SI)
 	PREFETCHT0 2240(SI)
 	PREFETCHT0 2304(SI)
 	PREFETCHT0 2368(SI)
+asked:
 	VPBROADCASTD (R10), Y12
 	VPSRAD $2, Y12, Y12
 	VPBROADCASTD (CX), Y10

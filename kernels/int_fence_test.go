@@ -47,7 +47,7 @@ func fenced[T any](t *testing.T, s []T, atEnd bool) []T {
 // byte beside what it was given: in a large model that crashes once in a while.
 func TestIntMulStaysInItsMemory(t *testing.T) {
 	const cols = 96
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(31, 32))
 		for _, atEnd := range []bool{false, true} {
 			var cases []intCase
@@ -95,7 +95,7 @@ func TestSupersStayInTheirMemory(t *testing.T) {
 	const rows, cols = 8 * panelRows, 2 * SuperValues // a stripe of four panels a thread of two
 	pool := NewPool(2)
 	defer pool.Close()
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(33, 34))
 		for _, atEnd := range []bool{false, true} {
 			for _, c := range []struct {
@@ -132,7 +132,7 @@ func (c intCase) String() string {
 // where sums in 16 bits are largest.
 func TestIntExtremes(t *testing.T) {
 	const cols = 64
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		for bits := 2; bits <= 8; bits++ {
 			for _, group := range []int{16, 32} {
 				if group == 16 && bits != 6 {

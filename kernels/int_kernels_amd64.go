@@ -14,9 +14,6 @@ func mul8AVX2T1(c *intTile)
 func mul8AVX2T1P2(c *intTile)
 
 //go:noescape
-func mul8AVX2T1P2Ahead(c *intTile)
-
-//go:noescape
 func mul6AVX2T2(c *intTile)
 
 //go:noescape
@@ -24,9 +21,6 @@ func mul6AVX2T1(c *intTile)
 
 //go:noescape
 func mul6AVX2T1P2(c *intTile)
-
-//go:noescape
-func mul6AVX2T1P2Ahead(c *intTile)
 
 //go:noescape
 func mul6ShortAVX2T2(c *intTile)
@@ -38,9 +32,6 @@ func mul6ShortAVX2T1(c *intTile)
 func mul6ShortAVX2T1P2(c *intTile)
 
 //go:noescape
-func mul6ShortAVX2T1P2Ahead(c *intTile)
-
-//go:noescape
 func mul5AVX2T2(c *intTile)
 
 //go:noescape
@@ -48,9 +39,6 @@ func mul5AVX2T1(c *intTile)
 
 //go:noescape
 func mul5AVX2T1P2(c *intTile)
-
-//go:noescape
-func mul5AVX2T1P2Ahead(c *intTile)
 
 //go:noescape
 func mul4AVX2T2(c *intTile)
@@ -62,9 +50,6 @@ func mul4AVX2T1(c *intTile)
 func mul4AVX2T1P2(c *intTile)
 
 //go:noescape
-func mul4AVX2T1P2Ahead(c *intTile)
-
-//go:noescape
 func mul3AVX2T2(c *intTile)
 
 //go:noescape
@@ -74,9 +59,6 @@ func mul3AVX2T1(c *intTile)
 func mul3AVX2T1P2(c *intTile)
 
 //go:noescape
-func mul3AVX2T1P2Ahead(c *intTile)
-
-//go:noescape
 func mul2AVX2T2(c *intTile)
 
 //go:noescape
@@ -84,9 +66,6 @@ func mul2AVX2T1(c *intTile)
 
 //go:noescape
 func mul2AVX2T1P2(c *intTile)
-
-//go:noescape
-func mul2AVX2T1P2Ahead(c *intTile)
 
 //go:noescape
 func wide8AVX2T4(c *wideTile)
@@ -155,43 +134,43 @@ func expand2AVX2(dst, src *uint8, blocks int)
 func mul8AVXVNNIT2(c *intTile)
 
 //go:noescape
-func mul8AVXVNNIT1Ahead(c *intTile)
+func mul8AVXVNNIT1(c *intTile)
 
 //go:noescape
 func mul6AVXVNNIT2(c *intTile)
 
 //go:noescape
-func mul6AVXVNNIT1Ahead(c *intTile)
+func mul6AVXVNNIT1(c *intTile)
 
 //go:noescape
 func mul6ShortAVXVNNIT2(c *intTile)
 
 //go:noescape
-func mul6ShortAVXVNNIT1Ahead(c *intTile)
+func mul6ShortAVXVNNIT1(c *intTile)
 
 //go:noescape
 func mul5AVXVNNIT2(c *intTile)
 
 //go:noescape
-func mul5AVXVNNIT1Ahead(c *intTile)
+func mul5AVXVNNIT1(c *intTile)
 
 //go:noescape
 func mul4AVXVNNIT2(c *intTile)
 
 //go:noescape
-func mul4AVXVNNIT1Ahead(c *intTile)
+func mul4AVXVNNIT1(c *intTile)
 
 //go:noescape
 func mul3AVXVNNIT2(c *intTile)
 
 //go:noescape
-func mul3AVXVNNIT1Ahead(c *intTile)
+func mul3AVXVNNIT1(c *intTile)
 
 //go:noescape
 func mul2AVXVNNIT2(c *intTile)
 
 //go:noescape
-func mul2AVXVNNIT1Ahead(c *intTile)
+func mul2AVXVNNIT1(c *intTile)
 
 //go:noescape
 func wide8AVXVNNIT4(c *wideTile)
@@ -245,9 +224,6 @@ func mul8AVX512T1(c *intTile)
 func mul8AVX512T1P4(c *intTile)
 
 //go:noescape
-func mul8AVX512T1P4Ahead(c *intTile)
-
-//go:noescape
 func mul6AVX512T8(c *intTile)
 
 //go:noescape
@@ -263,9 +239,6 @@ func mul6AVX512T1(c *intTile)
 func mul6AVX512T1P4(c *intTile)
 
 //go:noescape
-func mul6AVX512T1P4Ahead(c *intTile)
-
-//go:noescape
 func mul6ShortAVX512T2(c *intTile)
 
 //go:noescape
@@ -273,9 +246,6 @@ func mul6ShortAVX512T1(c *intTile)
 
 //go:noescape
 func mul6ShortAVX512T1P4(c *intTile)
-
-//go:noescape
-func mul6ShortAVX512T1P4Ahead(c *intTile)
 
 //go:noescape
 func mul5AVX512T8(c *intTile)
@@ -293,9 +263,6 @@ func mul5AVX512T1(c *intTile)
 func mul5AVX512T1P4(c *intTile)
 
 //go:noescape
-func mul5AVX512T1P4Ahead(c *intTile)
-
-//go:noescape
 func mul4AVX512T8(c *intTile)
 
 //go:noescape
@@ -309,9 +276,6 @@ func mul4AVX512T1(c *intTile)
 
 //go:noescape
 func mul4AVX512T1P4(c *intTile)
-
-//go:noescape
-func mul4AVX512T1P4Ahead(c *intTile)
 
 //go:noescape
 func mul3AVX512T8(c *intTile)
@@ -329,9 +293,6 @@ func mul3AVX512T1(c *intTile)
 func mul3AVX512T1P4(c *intTile)
 
 //go:noescape
-func mul3AVX512T1P4Ahead(c *intTile)
-
-//go:noescape
 func mul2AVX512T8(c *intTile)
 
 //go:noescape
@@ -345,9 +306,6 @@ func mul2AVX512T1(c *intTile)
 
 //go:noescape
 func mul2AVX512T1P4(c *intTile)
-
-//go:noescape
-func mul2AVX512T1P4Ahead(c *intTile)
 
 //go:noescape
 func mul6ShortSuperAVX512T8(c *intTile)
@@ -365,9 +323,6 @@ func mul6ShortSuperAVX512T1(c *intTile)
 func mul6ShortSuperAVX512T1P4(c *intTile)
 
 //go:noescape
-func mul6ShortSuperAVX512T1P4Ahead(c *intTile)
-
-//go:noescape
 func mul4SuperAVX512T8(c *intTile)
 
 //go:noescape
@@ -381,9 +336,6 @@ func mul4SuperAVX512T1(c *intTile)
 
 //go:noescape
 func mul4SuperAVX512T1P4(c *intTile)
-
-//go:noescape
-func mul4SuperAVX512T1P4Ahead(c *intTile)
 
 //go:noescape
 func wide8AVX512T8(c *wideTile)

@@ -240,7 +240,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul5AVXVNNIT1Ahead(c *intTile)
+// func mul5AVXVNNIT1(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -249,7 +249,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul5AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
+TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -271,11 +271,14 @@ TEXT ·mul5AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	CMPB ·intelCore(SB), $0
+	JEQ asked
 	PREFETCHT0 2048(SI)
 	PREFETCHT0 2112(SI)
 	PREFETCHT0 2176(SI)
 	PREFETCHT0 2240(SI)
 	PREFETCHT0 2304(SI)
+asked:
 	VPBROADCASTD (R10), Y10
 	VPSRAD $3, Y10, Y10
 	VMOVDQA Y10, Y11
@@ -627,7 +630,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul4AVXVNNIT1Ahead(c *intTile)
+// func mul4AVXVNNIT1(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -636,7 +639,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul4AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
+TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -655,10 +658,13 @@ TEXT ·mul4AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	CMPB ·intelCore(SB), $0
+	JEQ asked
 	PREFETCHT0 2048(SI)
 	PREFETCHT0 2112(SI)
 	PREFETCHT0 2176(SI)
 	PREFETCHT0 2240(SI)
+asked:
 	VPBROADCASTD (R10), Y9
 	VPSRAD $4, Y9, Y9
 	VMOVDQA Y9, Y10
@@ -1040,7 +1046,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul3AVXVNNIT1Ahead(c *intTile)
+// func mul3AVXVNNIT1(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -1049,7 +1055,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul3AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
+TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1071,9 +1077,12 @@ TEXT ·mul3AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	CMPB ·intelCore(SB), $0
+	JEQ asked
 	PREFETCHT0 2048(SI)
 	PREFETCHT0 2112(SI)
 	PREFETCHT0 2176(SI)
+asked:
 	VPBROADCASTD (R10), Y8
 	VPSRAD $5, Y8, Y8
 	VMOVDQA Y8, Y9
@@ -1464,7 +1473,7 @@ store1:
 	VZEROUPPER
 	RET
 
-// func mul2AVXVNNIT1Ahead(c *intTile)
+// func mul2AVXVNNIT1(c *intTile)
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
@@ -1473,7 +1482,7 @@ store1:
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
 //	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
 //	with superblocks R8 their scales and factors, R14 blocks left in one
-TEXT ·mul2AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
+TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -1492,8 +1501,11 @@ TEXT ·mul2AVXVNNIT1Ahead(SB), NOSPLIT, $0-8
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 block:
+	CMPB ·intelCore(SB), $0
+	JEQ asked
 	PREFETCHT0 2048(SI)
 	PREFETCHT0 2112(SI)
+asked:
 	VPBROADCASTD (R10), Y7
 	VPSRAD $6, Y7, Y7
 	VMOVDQA Y7, Y8

@@ -140,7 +140,7 @@ func TestIntMulIsExactOnEveryTier(t *testing.T) {
 	}
 	pool := NewPool(2)
 	defer pool.Close()
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(15, 16))
 		for _, s := range shapes {
 			var cases []intCase
@@ -180,9 +180,9 @@ func TestIntMulIsExactOnEveryTier(t *testing.T) {
 func TestMulAllIsTheSingleProducts(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(25, 26))
-		for _, n := range []int{1, 2, 5, 16, 21} {
+		for _, n := range []int{1, 2, 5, 16, 21, 43} {
 			const cols = 96
 			x := random(r, n*cols)
 			var a, rest Acts
@@ -191,7 +191,7 @@ func TestMulAllIsTheSingleProducts(t *testing.T) {
 			var outs []Out
 			var want [][]float32
 			for i, rows := range []int{40, 16, 7, 130} {
-				c := newIntCase(r, []int{8, 4, 6, 3}[i], rows, cols, 32)
+				c := newIntCase(r, []int{8, 4, 6, 3}[i], rows, cols, []int{32, 32, 16, 32}[i])
 				m := c.pack()
 				o := Out{M: m, A: &a, Y: random(r, n*rows), LdY: rows, Add: i%2 == 1}
 				y := make([]float32, n*rows)
@@ -269,7 +269,7 @@ func TestSetRowsRefusesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestIntRowDoesNotDependOnBatch(t *testing.T) {
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(17, 18))
 		const rows, cols, n = 70, 160, 25
 		for _, bits := range []int{4, 8} {
@@ -305,7 +305,7 @@ func TestQuantizeIsTheSameOnEveryTier(t *testing.T) {
 		var want Acts
 		want.Quantize(nil, x, cols, n, cols)
 		restore()
-		eachTier(t, func(t *testing.T) {
+		eachCore(t, func(t *testing.T) {
 			var got Acts
 			got.Quantize(nil, x, cols, n, cols)
 			if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -317,7 +317,7 @@ func TestQuantizeIsTheSameOnEveryTier(t *testing.T) {
 
 func TestQuantizeShowsBadValues(t *testing.T) {
 	bad := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		q := make([]int8, 16*32)
 		for i := range q {
 			q[i] = 1
@@ -341,7 +341,7 @@ func TestQuantizeShowsBadValues(t *testing.T) {
 }
 
 func TestQuantizeError(t *testing.T) {
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(21, 22))
 		x := random(r, 64)
 		var a Acts

@@ -139,7 +139,7 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 		most, j.divisor = 5, 2
 	}
 	for i := range outs { // whole blocks for the one, pairs of panels for the other
-		if then != nil || outs[i].M.pairs(j.tier, n) {
+		if then != nil || outs[i].M.byTwos(j.tier, n) {
 			j.align = blockSize / panelRows
 		}
 	}

@@ -37,7 +37,7 @@ func (p *partRecorder) Done(from, to int) {
 // have it: else the MLP block reads half a gate.
 func TestMulPair(t *testing.T) {
 	const cols = 96
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(51, 52))
 		for _, rows := range []int{16, 40, 333, 1024} {
 			var m [2]*IntMatrix
@@ -127,7 +127,7 @@ func (j *intJob) panels(unit, k int) (n int) {
 // Units must cut all panels of all products between them, whatever the shapes and
 // the threads: a gap is rows of zeros, an overlap adds twice.
 func TestUnitsCoverPanels(t *testing.T) {
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(61, 62))
 		for range 300 {
 			outs := make([]Out, 1+r.IntN(maxOuts))
@@ -136,12 +136,15 @@ func TestUnitsCoverPanels(t *testing.T) {
 				if r.IntN(3) == 0 {
 					outs[i].Rest = new(Acts)
 				}
+				if r.IntN(3) == 0 {
+					outs[i].M.format, outs[i].M.group = 6, 16
+				}
 			}
 			var then Part
 			if len(outs) == 2 && r.IntN(2) == 0 {
 				outs[1].M, then = outs[0].M, new(partRecorder)
 			}
-			threads, n := 1+r.IntN(9), 1+r.IntN(3)
+			threads, n := 1+r.IntN(9), []int{1, 2, 3, 16, 48}[r.IntN(5)]
 			var j intJob
 			units := j.set(threads, n, outs, then)
 			for k := range outs {
@@ -186,7 +189,7 @@ func TestUnitsAreShared(t *testing.T) {
 		{"four fast, four slow", []float64{1, 1, 1, 1, 0.4, 0.4, 0.4, 0.4}, shapes([2]int{4096, 2048}), 1.15},
 		{"a small matrix", equal(8), shapes([2]int{384, 1024}), 1.4},
 	} {
-		eachTier(t, func(t *testing.T) {
+		eachCore(t, func(t *testing.T) {
 			for _, n := range []int{1, 16} {
 				var j intJob
 				threads := len(c.speeds)

@@ -50,7 +50,7 @@ func superCase(r *rand.Rand, bits, rows, cols, group int, mins bool) (s Supers, 
 func TestSupersAreTheirGroups(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(41, 42))
 		for _, c := range []struct {
 			bits, group int

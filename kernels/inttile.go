@@ -284,7 +284,7 @@ func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next
 			_, at := a.tile(t)
 			c.q = &a.pairs[2*at*blockSize]
 		}
-		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(tier, t, n, p, rows))
+		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(tier, t, n, p, rows, 1))
 		count := c.tiles * rows // the kernel counts tiles down
 		edge := m.open(&c.output, o, t, p, count, s)
 		mulWide(tier, m.format, m.group, rows, c)
@@ -296,13 +296,13 @@ func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next
 	return t
 }
 
-// tiles is how many tiles the call that begins with token t may take: more than
-// one only where tiles and panel are full.
-func (m *IntMatrix) tiles(tier Tier, t, n, p, rows int) int {
+// tiles is how many tiles the call that begins with token t may take of so many
+// panels: more than one only where tiles and panel p are full.
+func (m *IntMatrix) tiles(tier Tier, t, n, p, rows, panels int) int {
 	if tier != AVX512 || rows < actTile || (p+1)*panelRows > m.rows {
 		return 1
 	}
-	return min((n-t)/actTile, max(1, callBlocks/m.blocks))
+	return min((n-t)/actTile, max(1, callBlocks/(panels*m.blocks)))
 }
 
 // fetch is where a call of some tiles fetches the next panel from, step bytes a

@@ -136,11 +136,7 @@ func streams(tier Tier) int {
 
 // mulDirectPanels computes one token of two or four panels.
 func mulDirectPanels(tier Tier, f format, panels int, c *intTile) {
-	rows := 1 + panels*panelsCode
-	if intelCore {
-		rows += aheadCode
-	}
-	runDirect(tier, directForm(f, c), rows, c)
+	runDirect(tier, directForm(f, c), 1+panels*panelsCode, c)
 }
 
 // wideForm is the bits of an expanded panel.

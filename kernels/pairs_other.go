@@ -8,7 +8,8 @@ func pairBlocks([]int8, []int8) { panic("kernels: no kernel of this build reads 
 // mulPairs leaves all panels to others: no kernel of this build takes two.
 func (m *IntMatrix) mulPairs(_ Tier, _ *Out, _, lo, _ int, _ *scratch) int { return lo }
 
-func (m *IntMatrix) pairs(Tier, int) bool { return false }
+// byTwos reports whether n tokens are multiplied with two panels at a time.
+func (m *IntMatrix) byTwos(Tier, int) bool { return false }
 
 // packPanel packs 16 rows of whole blocks; false: that is left to plain Go.
 func packPanel(format, []uint8, []int8, int) bool { return false }

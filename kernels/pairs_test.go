@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// TestIntMulOfManyTokens has what kernels of two panels take at once: panels by twos
-// and several tiles of tokens; and what it leaves: a third panel, one that is not
-// full, and some tokens. All of it has forbidden pages around.
+// TestIntMulOfManyTokens has what kernels take at once, several panels of one token,
+// or two and several tiles of tokens; and what they leave: a third panel, one that is
+// not full, and some tokens. All of it has forbidden pages around.
 func TestIntMulOfManyTokens(t *testing.T) {
 	const cols = 96
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(33, 34))
 		var cases []intCase
-		for _, rows := range []int{2 * panelRows, 3*panelRows + 5} {
+		for _, rows := range []int{2 * panelRows, 3*panelRows + 5, 8*panelRows + 5} {
 			for bits := 2; bits <= 8; bits++ {
 				c := newIntCase(r, bits, rows, cols, 64)
 				cases = append(cases, c)
@@ -29,12 +29,14 @@ func TestIntMulOfManyTokens(t *testing.T) {
 		for i, c := range cases {
 			m, atEnd := c.pack(), i%2 == 1
 			m.panels, m.scales, m.mins = fenced(t, m.panels, atEnd), fenced(t, m.scales, atEnd), fenced(t, m.mins, atEnd)
-			for _, n := range []int{6, 8, 15, 27, 43, 48} {
+			for _, n := range []int{1, 6, 8, 15, 27, 43, 48} {
 				x := random(r, n*cols)
 				var a Acts
 				a.Quantize(nil, x, cols, n, cols)
 				a.q, a.scale = fenced(t, a.q, atEnd), fenced(t, a.scale, atEnd)
 				a.corr, a.half = fenced(t, a.corr, atEnd), fenced(t, a.half, atEnd)
+				a.sum()
+				a.sums = fenced(t, a.sums, atEnd)
 				y := fenced(t, make([]float32, n*c.rows), atEnd)
 				m.Mul(nil, y, c.rows, &a, n)
 				c.check(t, fmt.Sprintf("%v, %d rows, %d tokens", c, c.rows, n), y, x, n)
@@ -63,7 +65,7 @@ func TestIntMulOfWideInputs(t *testing.T) {
 	r := rand.New(rand.NewPCG(35, 36))
 	c := newIntCase(r, 4, rows, cols, 128)
 	m, x := c.pack(), random(r, n*cols)
-	eachTier(t, func(t *testing.T) {
+	eachCore(t, func(t *testing.T) {
 		var a, rest Acts
 		a.Quantize(nil, x, cols, n, cols)
 		rest.QuantizeRest(nil, &a, x, cols, n, cols)

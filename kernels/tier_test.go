@@ -11,32 +11,19 @@ import (
 	"testing"
 )
 
-// eachTier runs f as a subtest under every tier that this machine has, where it
-// matters with the kernels of both makers' cores.
+// eachTier runs f as a subtest under every tier that this machine has.
 func eachTier(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	for _, tier := range Available() {
-		if tier == AVX2 || tier == AVX512 {
-			t.Run(tier.String()+" of the other maker", func(t *testing.T) {
-				before := intelCore
-				defer func() { intelCore = before }()
-				intelCore = !intelCore
-				under(t, tier, f)
-			})
-		}
-		t.Run(tier.String(), func(t *testing.T) { under(t, tier, f) })
+		t.Run(tier.String(), func(t *testing.T) {
+			restore, err := Force(tier)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer restore()
+			f(t)
+		})
 	}
-}
-
-// under runs f with a tier.
-func under(t *testing.T, tier Tier, f func(t *testing.T)) {
-	t.Helper()
-	restore, err := Force(tier)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer restore()
-	f(t)
 }
 
 // guard is written around every buffer that a kernel writes to.

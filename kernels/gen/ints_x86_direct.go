@@ -25,25 +25,17 @@ type direct struct {
 	supers superRegs
 }
 
-// directShape is how many tokens and panels a direct kernel takes, and whether it
-// asks for weights in advance.
-type directShape struct {
-	tokens, panels int
-	ahead          bool
-}
+// directShape is how many tokens and panels a direct kernel takes.
+type directShape struct{ tokens, panels int }
 
-// aheadBytes is how far in advance. Cores of Intel read a seventh faster with it
-// in one and in several streams (Sapphire Rapids; 1 to 4 KiB are alike); Zen 4 reads
-// four streams a tenth slower.
+// aheadBytes is how far in advance a kernel of one token asks for weights on cores
+// of Intel: docs/engine-speed.md has what it gives.
 const aheadBytes = 2048
 
 func (d directShape) name(s intISA, f intFormat) string {
 	name := fmt.Sprintf("mul%s%sT%d", f, s.suffix, d.tokens)
 	if d.panels > 1 {
 		name += fmt.Sprint("P", d.panels)
-	}
-	if d.ahead {
-		name += "Ahead"
 	}
 	return name
 }
@@ -52,18 +44,15 @@ func (d directShape) name(s intISA, f intFormat) string {
 // memory of their own: Zen 3 reads two a quarter faster than one, Zen 4 two to
 // four a tenth faster than one with lines asked for in advance.
 func directShapes(s intISA, f intFormat) []directShape {
-	small := []directShape{{2, 1, false}, {1, 1, false}}
 	switch {
-	case !s.evex() && s.vnni: // which are cores of Intel
-		return []directShape{{2, 1, false}, {1, 1, true}}
+	case !s.evex() && s.vnni:
+		return []directShape{{2, 1}, {1, 1}}
 	case !s.evex():
-		return append(small, directShape{1, 2, false}, directShape{1, 2, true})
+		return []directShape{{2, 1}, {1, 1}, {1, 2}}
+	case f.short && !f.super:
+		return []directShape{{2, 1}, {1, 1}, {1, 4}}
 	}
-	small = append(small, directShape{1, 4, false}, directShape{1, 4, true})
-	if f.short && !f.super {
-		return small
-	}
-	return append([]directShape{{8, 1, false}, {4, 1, false}}, small...)
+	return []directShape{{8, 1}, {4, 1}, {2, 1}, {1, 1}, {1, 4}}
 }
 
 // newDirect allots registers; fits is false if there are too few.
@@ -170,10 +159,8 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	if f.super {
 		d.nextSuper()
 	}
-	for v := 0; shape.ahead && v < panels*s.halves; v += s.halves {
-		for at := 0; at < f.blockBytes(); at += 64 {
-			d.op("PREFETCHT0", d.weights(aheadBytes+at, v))
-		}
+	if tokens == 1 {
+		d.ask()
 	}
 	if tokens == 8 { // two tiles fetch the next panel while they compute
 		for off := 0; off < f.blockBytes()/2; off += 64 {
@@ -248,6 +235,18 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		d.loopPanels()
 	}
 	ret(a)
+}
+
+// ask asks for weights in advance where that helps.
+func (d *direct) ask() {
+	d.op("CMPB", "·intelCore(SB)", "$0")
+	d.op("JEQ", "asked")
+	for v := 0; v < d.panels*d.halves; v += d.halves {
+		for at := 0; at < d.blockBytes(); at += 64 {
+			d.op("PREFETCHT0", d.weights(aheadBytes+at, v))
+		}
+	}
+	d.label("asked")
 }
 
 // nextPanel begins a panel: all tiles again, fetching the panel after it.

@@ -46,7 +46,7 @@ func x86IntDispatch() []byte {
 		}
 		return name
 	}
-	a.WriteString("\n// panelsCode is what panels, where there are several, count for in a kernel's\n// number beside its tokens,\n// and aheadCode if there is another that does not ask in advance.\nconst (\n\tpanelsCode = 16\n\taheadCode  = 128\n)\n")
+	a.WriteString("\n// panelsCode is what panels, where there are several, count for in a kernel's\n// number beside its tokens.\nconst panelsCode = 16\n")
 	a.WriteString("\nconst noKernel = \"kernels: no such integer kernel\"\n")
 	a.WriteString("\n// short marks groups of half a block.\nconst short = 16\n")
 	a.WriteString("\n// runDirect computes rows tokens of c, or one of several panels; form is the\n// format, short and super.\n")
@@ -86,17 +86,12 @@ func x86IntDispatch() []byte {
 	return a.Bytes()
 }
 
-// code is the number of a kernel of that shape; 16 is package kernels' panelsCode,
-// 128 its aheadCode.
+// code is the number of a kernel of that shape; 16 is package kernels' panelsCode.
 func (d directShape) code() int {
-	code := d.tokens
 	if d.panels > 1 {
-		code += 16 * d.panels
+		return d.tokens + 16*d.panels
 	}
-	if d.panels > 1 && d.ahead {
-		code += 128
-	}
-	return code
+	return d.tokens
 }
 
 // expandBits lists the formats of panels.
