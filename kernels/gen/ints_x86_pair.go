@@ -52,7 +52,7 @@ func x86WidePair(a *asm, s intISA) {
 		g.op("VMOVUPS", x, mem(64*i, "CX"))
 	}
 	a.label("block")
-	for at := 0; at < nextBytes; at += 64 {
+	for at := 0; at < nextBytes; at += 64 { // to the second cache: both panels and the next two exceed the first
 		g.op("PREFETCHT1", mem(at, "R14"))
 	}
 	g.op("ADDQ", imm(nextBytes), "R14")
