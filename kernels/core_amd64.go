@@ -13,7 +13,7 @@ func vendor() (b, c, d uint32)
 // advance, where Zen 3 and 4 read them more slowly. And they multiply 512 bits twice
 // a cycle, as often as they load, so that every activation loaded should meet two
 // panels; Zen 4 multiplies them once a cycle and would gain nothing. Measured on
-// Sapphire Rapids, see docs/engine-speed.md; others of Intel are taken to be alike,
+// Emerald Rapids, see docs/engine-speed.md; others of Intel are taken to be alike,
 // and Zen 5, which is not measured, to be like Zen 4.
 var intelCore = func() bool {
 	b, c, d := vendor()
