@@ -84,7 +84,7 @@ func (c intCase) exactly(t *testing.T, y, x []float32) {
 	for tok := range n {
 		for o, want := range c.want(x[tok*c.cols:][:c.cols]) {
 			if got := y[tok*c.rows+o]; got != want {
-				t.Fatalf("%s, %d tokens: y[%d,%d] = %v, want exactly %v", c, n, tok, o, got, want)
+				t.Fatalf("%s, %d rows, %d tokens: y[%d,%d] = %v, want exactly %v: tiers would give different models", c, c.rows, n, tok, o, got, want)
 			}
 		}
 	}

@@ -305,7 +305,7 @@ func TestQuantizeIsTheSameOnEveryTier(t *testing.T) {
 		var want Acts
 		want.Quantize(nil, x, cols, n, cols)
 		restore()
-		eachCore(t, func(t *testing.T) {
+		eachTier(t, func(t *testing.T) {
 			var got Acts
 			got.Quantize(nil, x, cols, n, cols)
 			if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -317,7 +317,7 @@ func TestQuantizeIsTheSameOnEveryTier(t *testing.T) {
 
 func TestQuantizeShowsBadValues(t *testing.T) {
 	bad := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}
-	eachCore(t, func(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
 		q := make([]int8, 16*32)
 		for i := range q {
 			q[i] = 1
@@ -341,7 +341,7 @@ func TestQuantizeShowsBadValues(t *testing.T) {
 }
 
 func TestQuantizeError(t *testing.T) {
-	eachCore(t, func(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(21, 22))
 		x := random(r, 64)
 		var a Acts

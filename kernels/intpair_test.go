@@ -189,7 +189,7 @@ func TestUnitsAreShared(t *testing.T) {
 		{"four fast, four slow", []float64{1, 1, 1, 1, 0.4, 0.4, 0.4, 0.4}, shapes([2]int{4096, 2048}), 1.15},
 		{"a small matrix", equal(8), shapes([2]int{384, 1024}), 1.4},
 	} {
-		eachCore(t, func(t *testing.T) {
+		eachTier(t, func(t *testing.T) {
 			for _, n := range []int{1, 16} {
 				var j intJob
 				threads := len(c.speeds)

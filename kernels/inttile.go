@@ -380,10 +380,8 @@ func (m *IntMatrix) expandPanel(tier Tier, p int, s *scratch) {
 		s.w = m.panel(p)
 	} else {
 		size := m.blocks * wideBlock(tier, m.format)
-		if cap(s.memory) < size {
-			s.memory = aligned[uint8](size)
-		}
-		s.w = s.memory[:size]
+		s.memory = sized(s.memory, size)
+		s.w = s.memory
 		expand(tier, m.format, s.w, m.panel(p), m.blocks)
 	}
 	m.widenPanels(tier, p, 1, s)
@@ -396,9 +394,9 @@ func (m *IntMatrix) widenPanels(tier Tier, p, panels int, s *scratch) {
 	if m.group < blockSize {
 		n *= 2
 	}
-	s.scales, s.mins = floats(s.scales, panels*n), nil
+	s.scales, s.mins = sized(s.scales, panels*n), nil
 	if m.mins != nil || m.super != nil && m.super.mins {
-		s.minMemory = floats(s.minMemory, panels*n)
+		s.minMemory = sized(s.minMemory, panels*n)
 		s.mins = s.minMemory
 	}
 	for i := range panels {
@@ -418,10 +416,10 @@ func (m *IntMatrix) widenPanels(tier Tier, p, panels int, s *scratch) {
 	}
 }
 
-// floats returns n values, in dst's memory if they fit.
-func floats(dst []float32, n int) []float32 {
+// sized returns n values, in dst's memory if they fit.
+func sized[T uint8 | float32](dst []T, n int) []T {
 	if cap(dst) < n {
-		return aligned[float32](n)
+		return aligned[T](n)
 	}
 	return dst[:n]
 }

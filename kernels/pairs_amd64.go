@@ -65,12 +65,9 @@ func (m *IntMatrix) expandPair(tier Tier, p int, s *scratch) {
 	size := m.panelBytes()
 	s.w = m.panels[p*size:][:2*size]
 	if m.format != 8 || tier != AMX { // the tile unit takes signed bytes as they are
-		n := 2 * m.blocks * quads * wordBytes
-		if cap(s.memory) < n {
-			s.memory = aligned[uint8](n)
-		}
+		s.memory = sized(s.memory, 2*m.blocks*quads*wordBytes)
 		src := s.w
-		s.w = s.memory[:n]
+		s.w = s.memory
 		if tier == AMX {
 			expandAMX(m.format, &s.w[0], &src[0], 2*m.blocks)
 		} else {

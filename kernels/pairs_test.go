@@ -3,7 +3,6 @@
 package kernels
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -39,22 +38,10 @@ func TestIntMulOfManyTokens(t *testing.T) {
 				a.sums = fenced(t, a.sums, atEnd)
 				y := fenced(t, make([]float32, n*c.rows), atEnd)
 				m.Mul(nil, y, c.rows, &a, n)
-				c.check(t, fmt.Sprintf("%v, %d rows, %d tokens", c, c.rows, n), y, x, n)
+				c.exactly(t, y, x)
 			}
 		}
 	})
-}
-
-// check fails if y, [n][rows], is not exactly the product with x.
-func (c intCase) check(t *testing.T, what string, y, x []float32, n int) {
-	t.Helper()
-	for tok := range n {
-		for o, want := range c.want(x[tok*c.cols:][:c.cols]) {
-			if got := y[tok*c.rows+o]; got != want {
-				t.Fatalf("%s: y[%d,%d] = %v, want exactly %v: tiers would give different models", what, tok, o, got, want)
-			}
-		}
-	}
 }
 
 // TestIntMulOfWideInputs has so many inputs that tokens of one product take

@@ -174,9 +174,7 @@ TEXT ·%s(SB), 0, $%d-8
 	k.op("SHLQ", "$2", "R11")
 	arg("wideTile_next", "R14")
 	k.op("MOVQ", "$32", "CX")
-	k.op("MOVQ", "SP", "DX")
-	k.op("ADDQ", "$63", "DX")
-	k.op("ANDQ", "$~63", "DX")
+	k.alignStack("DX")
 
 	k.label("tile")
 	k.op("MOVQ", "c+0(FP)", "BX")

@@ -28,10 +28,6 @@ type direct struct {
 // directShape is how many tokens and panels a direct kernel takes.
 type directShape struct{ tokens, panels int }
 
-// aheadBytes is how far in advance a kernel of one token asks for weights on cores
-// of Intel: docs/engine-speed.md has what it gives.
-const aheadBytes = 2048
-
 func (d directShape) name(s intISA, f intFormat) string {
 	name := fmt.Sprintf("mul%s%sT%d", f, s.suffix, d.tokens)
 	if d.panels > 1 {
@@ -218,12 +214,15 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	d.op("SHLQ", "$2", step)
 	turns := tokens * panels // one of them is 1
 	for t := range turns {
-		d.finish(fmt.Sprint("store", t), func(h int) string {
+		var results []string
+		for h := range s.halves {
 			if panels > 1 {
-				return d.result[t*s.halves+h]
+				results = append(results, d.result[t*s.halves+h])
+			} else {
+				results = append(results, d.result[h*tokens+t])
 			}
-			return d.result[h*tokens+t]
-		})
+		}
+		d.finish(fmt.Sprint("store", t), results...)
 		if t+1 < turns || tokens == 8 {
 			d.op("ADDQ", step, "DX")
 		}
@@ -237,74 +236,9 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	ret(a)
 }
 
-// ask asks for weights in advance where that helps.
-func (d *direct) ask() {
-	d.op("CMPB", "·intelCore(SB)", "$0")
-	d.op("JEQ", "asked")
-	for v := 0; v < d.panels*d.halves; v += d.halves {
-		for at := 0; at < d.blockBytes(); at += 64 {
-			d.op("PREFETCHT0", d.weights(aheadBytes+at, v))
-		}
-	}
-	d.label("asked")
-}
-
-// nextPanel begins a panel: all tiles again, fetching the panel after it.
-func (d *direct) nextPanel() {
-	d.label("panel")
-	d.intArgs("intTile", "q", "DI", "xs", "R9", "corr", "R10", "y", "DX", "tiles", "AX", "next", "R12")
-	if d.short {
-		d.intArgs("intTile", "half", "CX")
-	}
-	d.op("MOVQ", "AX", "intTile_left(BX)")
-	d.op("CMPQ", "intTile_panels(BX)", "$1")
-	d.op("JEQ", "tile")
-	d.op("MOVQ", "intTile_w(BX)", "R12")
-	d.op("ADDQ", "intTile_step(BX)", "R12")
-}
-
-// loopPanels goes on to the panel beside, if there is one.
-func (d *direct) loopPanels() {
-	if d.panels > 1 {
-		d.op("MOVQ", "c+0(FP)", "BX")
-	}
-	d.op("DECQ", "intTile_panels(BX)")
-	d.op("JZ", "done")
-	d.op("MOVQ", "intTile_step(BX)", "AX")
-	d.op("ADDQ", "AX", "intTile_w(BX)")
-	d.op("MOVQ", "intTile_stepScales(BX)", "AX")
-	if d.super {
-		d.op("ADDQ", "AX", "intTile_super(BX)")
-	} else {
-		d.op("ADDQ", "AX", "intTile_scales(BX)")
-	}
-	if d.bits <= 4 && !d.super {
-		d.op("CMPQ", "intTile_mins(BX)", "$0")
-		d.op("JEQ", "noMins")
-		d.op("ADDQ", "AX", "intTile_mins(BX)")
-		d.label("noMins")
-	}
-	d.op("ADDQ", "$64", "intTile_output+output_y(BX)")
-	d.op("JMP", "panel")
-	d.label("done")
-}
-
 // hasSums says that CX holds the distance from scales of activations to
 // minus the sums of their blocks, which minimums multiply.
 func (d *direct) hasSums() bool { return d.evex() && d.bits <= 4 && d.panels == 1 }
-
-// finish stores a token's results at DX, added to what is there if AX is set.
-func (g *intRegs) finish(label string, result func(half int) string) {
-	g.op("TESTQ", "AX", "AX")
-	g.op("JZ", label)
-	for h := range g.halves {
-		g.op("VADDPS", mem(32*h, "DX"), result(h), result(h))
-	}
-	g.label(label)
-	for h := range g.halves {
-		g.op("VMOVUPS", result(h), mem(32*h, "DX"))
-	}
-}
 
 // products sums a block's products.
 func (d *direct) products() {

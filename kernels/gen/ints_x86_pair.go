@@ -33,9 +33,7 @@ func x86WidePair(a *asm, s intISA) {
 		"first the sums of a block, then results, weights, activations")
 	g.intArgs("wideTile", "q", "DI", "xs", "R9", "corr", "R10", "y", "DX", "next", "R14", "sums", "R13")
 	g.op("SUBQ", "R9", "R13")
-	g.op("MOVQ", "SP", "CX")
-	g.op("ADDQ", "$63", "CX")
-	g.op("ANDQ", "$~63", "CX")
+	g.alignStack("CX")
 	g.nextTile("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
 	g.op("MOVQ", "AX", "R11")
 	g.op("SHLQ", "$9", "R11")
@@ -124,16 +122,7 @@ func x86WidePair(a *asm, s intISA) {
 	g.intArgs("wideTile", "add", "AX", "ld", "BX")
 	g.op("SHLQ", "$2", "BX")
 	for t := range pairTokens {
-		skip := fmt.Sprint("store", t)
-		g.op("TESTQ", "AX", "AX")
-		g.op("JZ", skip)
-		for p := range panels {
-			g.op("VADDPS", mem(64*p, "DX"), now(p, t), now(p, t))
-		}
-		a.label(skip)
-		for p := range panels {
-			g.op("VMOVUPS", now(p, t), mem(64*p, "DX"))
-		}
+		g.finish(fmt.Sprint("store", t), now(0, t), now(1, t))
 		g.op("ADDQ", "BX", "DX")
 	}
 	g.loopTiles("wideTile_tiles")

@@ -121,9 +121,7 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 		g.op("VPSRLW", "$15", g.ones, g.ones)
 	}
 	if g.result == nil {
-		g.op("MOVQ", "SP", "R13")
-		g.op("ADDQ", "$63", "R13")
-		g.op("ANDQ", "$~63", "R13")
+		g.alignStack("R13")
 		g.zero(g.x)
 		for i := range 2 * tokens {
 			g.op("VMOVUPS", g.x, mem(32*i, "R13"))
@@ -164,14 +162,15 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	g.intArgs("wideTile", "add", "AX", "ld", "BX")
 	g.op("SHLQ", "$2", "BX")
 	for t := range tokens {
-		result := func(int) string { return g.result[t] }
-		if g.result == nil {
-			result = func(h int) string { return reg("Y", h) }
-			for h := range 2 {
-				g.op("VMOVUPS", mem(64*t+32*h, "R13"), result(h))
+		results := []string{"Y0", "Y1"}
+		if g.result != nil {
+			results = g.result[t : t+1]
+		} else {
+			for h, r := range results {
+				g.op("VMOVUPS", mem(64*t+32*h, "R13"), r)
 			}
 		}
-		g.finish(fmt.Sprint("store", t), result)
+		g.finish(fmt.Sprint("store", t), results...)
 		if t+1 < tokens || s.evex() {
 			g.op("ADDQ", "BX", "DX")
 		}
