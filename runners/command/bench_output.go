@@ -170,7 +170,7 @@ func (b *benchWriter) notes(w *strings.Builder) {
 			figure(&r.LoadMS), figure(&r.FirstTokenMS), figure(ptrOf(float64(r.ModelSize)/1e6)))
 	}
 	for of, l := range b.limits() {
-		say("limits of %s: %s GB/s read from memory, %s GOPS\n", of, l.read, l.peak)
+		say("limits of %s: %s GB/s read from memory, %s GOPS on registers; a product of bytes in the caches: %s GOPS\n", of, l.read, l.peak, l.product)
 	}
 	for i := range b.records {
 		r := &b.records[i]
@@ -194,6 +194,9 @@ func (b *benchWriter) limits() iter.Seq2[string, limitRange] {
 				l := of[name]
 				l.read.add(*r.LimitGBS)
 				l.peak.add(*r.LimitGOPS)
+				if r.ProductGOPS != nil {
+					l.product.add(*r.ProductGOPS)
+				}
 				of[name] = l
 			}
 		}
@@ -206,7 +209,7 @@ func (b *benchWriter) limits() iter.Seq2[string, limitRange] {
 }
 
 // limitRange is between what limits lay.
-type limitRange struct{ read, peak span }
+type limitRange struct{ read, peak, product span }
 
 // span is the least and the greatest of some figures above 0.
 type span struct{ lo, hi float64 }

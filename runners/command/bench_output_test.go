@@ -28,6 +28,7 @@ func exampleRecords() []benchRecord {
 	pp.Prompt, pp.AvgNS, pp.StddevNS, pp.AvgTS, pp.StddevTS = 512, 1_000_000_000, 5_000_000, 512, 2.5
 	pp.MedianTS, pp.LoTS, pp.HiTS = 512.25, 509, 515
 	pp.KVBytes, pp.GOPS, pp.LimitGBS, pp.LimitGOPS, pp.LimitMix, pp.ShareGOPS = 9_437_184, p(260.5), p(31.5), p(326), "int8", p(0.799)
+	pp.ProductGOPS = p(290)
 	pp.SamplesNS, pp.SamplesTS = []int64{1_000_000_000, 999_000_000}, []float64{512, 512.5}
 	tg.Gen, tg.Depth, tg.Parallel, tg.AvgNS, tg.AvgTS = 128, 64, 4, 2_000_000_000, 256
 	tg.MedianTS, tg.LoTS, tg.HiTS = 256, 250.125, 260

@@ -79,6 +79,9 @@ type benchRecord struct {
 	Reason   string         `json:"reason"`
 	Warnings []wire.Warning `json:"warnings"`
 
+	// ProductGOPS is what a product of bytes in the caches did beside the test.
+	ProductGOPS *float64 `json:"product_gops"`
+
 	SamplesNS []int64   `json:"samples_ns"`
 	SamplesTS []float64 `json:"samples_ts"`
 }
@@ -137,6 +140,9 @@ func (r *benchRun) record(c benchCell, t measure.Timing, limits *measure.Ceiling
 	rec.LimitGBS, rec.LimitGOPS, rec.ShareGBS, rec.ShareGOPS = roof.ReadLimit, roof.PeakLimit, roof.ReadShare, roof.PeakShare
 	if roof.PeakLimit != nil {
 		rec.LimitMix = roof.Mix.String()
+	}
+	if limits != nil && len(limits.Products) > 0 {
+		rec.ProductGOPS = ptrOf(limits.Products[0].GOPS.Median)
 	}
 	rec.Verdict, rec.Reason, rec.Warnings = t.Verdict, t.Reason, t.Warnings
 	return rec

@@ -137,7 +137,7 @@ func (r *benchRun) limits(ctx context.Context, known *measure.Ceilings) (*measur
 	case r.profile != nil:
 		return r.known(), nil
 	}
-	c, err := r.machine.Ceilings(ctx, r.bench.Model().Threads, []kernels.Tier{kernels.Active()}, measure.Effort{Passes: limitPasses})
+	c, err := r.machine.Ceilings(ctx, r.bench.Model().Threads, []kernels.Tier{kernels.Active()}, measure.Effort{Passes: limitPasses, Products: true})
 	if err != nil {
 		return nil, wire.Wrap(wire.Target, err)
 	}

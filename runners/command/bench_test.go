@@ -153,7 +153,7 @@ func TestBenchLimits(t *testing.T) {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	for i, empty := range map[int][]string{1: {"gb_s", "share_gb_s", "latency_ms_p50"}, 2: nil} {
-		for _, key := range []string{"gb_s", "share_gb_s", "latency_ms_p50", "gops", "limit_gb_s", "limit_gops", "limit_mix", "share_gops"} {
+		for _, key := range []string{"gb_s", "share_gb_s", "latency_ms_p50", "gops", "limit_gb_s", "limit_gops", "limit_mix", "share_gops", "product_gops"} {
 			if at := slices.Index(rows[0], key); at < 0 || (rows[i][at] == "") != slices.Contains(empty, key) {
 				t.Errorf("row %d, %s: %q", i, key, rows[i][max(at, 0)])
 			}

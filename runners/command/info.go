@@ -97,7 +97,7 @@ func measureLimits(ctx context.Context) ([]measure.Ceilings, error) {
 	}
 	var out []measure.Ceilings
 	for _, threads := range counts {
-		c, err := measure.This().Ceilings(ctx, threads, kernels.Available(), measure.Effort{})
+		c, err := measure.This().Ceilings(ctx, threads, kernels.Available(), measure.Effort{Products: true})
 		if err != nil {
 			return nil, wire.Wrap(wire.Target, err)
 		}
@@ -121,6 +121,9 @@ func printLimits(w io.Writer, facts *machineFacts) error {
 		row("memory read, "+c.ReadWay, "GB/s", c.Threads, c.Read)
 		for _, p := range c.Peaks {
 			row(p.Tier+" "+p.Mix, "GOPS", c.Threads, p.GOPS)
+		}
+		for _, p := range c.Products {
+			row(p.Tier+" "+p.Mix+" product", "GOPS", c.Threads, p.GOPS)
 		}
 	}
 	if _, err := fmt.Fprintln(w); err != nil {

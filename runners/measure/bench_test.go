@@ -189,9 +189,21 @@ func TestRoofline(t *testing.T) {
 
 // A limit that a neighbour slowed must not make a test look better than it is.
 func TestRaise(t *testing.T) {
-	c := Ceilings{Read: Rate{Best: 20}, Peaks: []Peak{{"avx2", "int8", Rate{Best: 100}}}}
-	c.Raise(Ceilings{Read: Rate{Best: 19}, Peaks: []Peak{{"avx2", "int8", Rate{Best: 110}}, {"avx2", "f32", Rate{Best: 1}}}})
-	want := Ceilings{Read: Rate{Best: 20}, Peaks: []Peak{{"avx2", "int8", Rate{Best: 110}}, {"avx2", "f32", Rate{Best: 1}}}}
+	first := []Peak{{"avx2", "int8", Rate{Best: 100}}}
+	c := Ceilings{Read: Rate{Best: 20}, Peaks: first}
+	c.Raise(Ceilings{
+		Read:     Rate{Best: 19},
+		Peaks:    []Peak{{"avx2", "int8", Rate{Best: 110}}, {"avx2", "f32", Rate{Best: 1}}},
+		Products: []Peak{{"avx2", "int8", Rate{Best: 80}}},
+	})
+	want := Ceilings{
+		Read:     Rate{Best: 20},
+		Peaks:    []Peak{{"avx2", "int8", Rate{Best: 110}}, {"avx2", "f32", Rate{Best: 1}}},
+		Products: []Peak{{"avx2", "int8", Rate{Best: 80}}},
+	}
+	if first[0].GOPS.Best != 100 {
+		t.Errorf("the peaks measured before are now %+v", first)
+	}
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -22,6 +22,10 @@ type Ceilings struct {
 	ReadWay   string `json:"read_way"`
 	// Peaks are the rates of arithmetic on registers alone.
 	Peaks []Peak `json:"peaks"`
+	// Products are the rates of a matrix product whose operands the caches hold.
+	// They are no limit but what the engine's own kernels make of the peaks, and
+	// fall where somebody else uses the same core, which peaks hardly do.
+	Products []Peak `json:"products,omitempty"`
 }
 
 // Rate is the best of N measurements, with their median.
@@ -31,7 +35,7 @@ type Rate struct {
 	N      int     `json:"n"`
 }
 
-// Peak is a tier's greatest rate in GOPS (10⁹ operations/s, two a
+// Peak is a tier's rate in GOPS (10⁹ operations/s, two a
 // multiply-accumulate) in a mix of instructions.
 type Peak struct {
 	Tier string `json:"tier"`
@@ -55,16 +59,22 @@ func (c *Ceilings) Raise(other Ceilings) {
 	if other.Read.Best > c.Read.Best {
 		c.Read, c.ReadBytes, c.ReadWay = other.Read, other.ReadBytes, other.ReadWay
 	}
-	c.Peaks = slices.Clone(c.Peaks)
-	for _, p := range other.Peaks {
-		at := slices.IndexFunc(c.Peaks, func(q Peak) bool { return q.Tier == p.Tier && q.Mix == p.Mix })
+	c.Peaks, c.Products = raised(c.Peaks, other.Peaks), raised(c.Products, other.Products)
+}
+
+// raised returns the better of a and b of every tier and mix.
+func raised(a, b []Peak) []Peak {
+	a = slices.Clone(a)
+	for _, p := range b {
+		at := slices.IndexFunc(a, func(q Peak) bool { return q.Tier == p.Tier && q.Mix == p.Mix })
 		switch {
 		case at < 0:
-			c.Peaks = append(c.Peaks, p)
-		case p.GOPS.Best > c.Peaks[at].GOPS.Best:
-			c.Peaks[at] = p
+			a = append(a, p)
+		case p.GOPS.Best > a[at].GOPS.Best:
+			a[at] = p
 		}
 	}
+	return a
 }
 
 // Effort says how long the limits are measured. The zero value is ready for use.
@@ -72,6 +82,7 @@ type Effort struct {
 	ReadBytes int64         // memory to read, 0 = much more than the caches hold
 	Passes    int           // measurements of a rate, 0 = 7
 	Pass      time.Duration // time of a measurement of arithmetic, 0 = 20 ms
+	Products  bool          // measure Ceilings.Products, too
 }
 
 const (
@@ -115,6 +126,16 @@ func (m Machine) Ceilings(ctx context.Context, threads int, tiers []kernels.Tier
 			return c, fmt.Errorf("measuring %v %v: %w", p.Tier, p.Mix, err)
 		}
 		c.Peaks = append(c.Peaks, Peak{Tier: p.Tier.String(), Mix: p.Mix.String(), GOPS: rate})
+	}
+	if !effort.Products {
+		return c, nil
+	}
+	for _, tier := range tiers {
+		rate, err := measureProduct(ctx, pool, tier, effort)
+		if err != nil {
+			return c, fmt.Errorf("measuring a product in %v: %w", tier, err)
+		}
+		c.Products = append(c.Products, Peak{Tier: tier.String(), Mix: kernels.MixInt8.String(), GOPS: rate})
 	}
 	return c, nil
 }

@@ -13,17 +13,20 @@ import (
 // there and above 0, on one thread and on several.
 func TestCeilings(t *testing.T) {
 	for _, threads := range []int{1, 2} {
-		l, err := This().Ceilings(t.Context(), threads, kernels.Available(), Effort{ReadBytes: 8 << 20, Passes: 2, Pass: time.Millisecond})
+		l, err := This().Ceilings(t.Context(), threads, kernels.Available(), Effort{ReadBytes: 8 << 20, Passes: 2, Pass: time.Millisecond, Products: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if l.Threads != threads || l.ReadBytes != 8<<20 || l.ReadWay == "" || !plausible(l.Read) {
 			t.Errorf("read: %+v", l)
 		}
-		for _, p := range l.Peaks {
+		for _, p := range append(l.Peaks, l.Products...) {
 			if !plausible(p.GOPS) {
 				t.Errorf("%+v", p)
 			}
+		}
+		if len(l.Products) != len(kernels.Available()) {
+			t.Errorf("products %+v of tiers %v", l.Products, kernels.Available())
 		}
 		for _, tier := range kernels.Available() {
 			if l.Peak(tier, kernels.MixInt8) <= 0 || l.Peak(tier, kernels.MixF32) <= 0 {
