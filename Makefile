@@ -42,9 +42,9 @@ test-race: ## the concurrent packages under the race detector
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -v $(SERIAL_PKG:%=-e %$$))
 
 test-arm64: ## the arm64 code under user-mode emulation, three generations of cores (ARM64_WHOLE=cortex-a76: of the others the kernels alone)
-	for cpu in cortex-a72 cortex-a76 max; do \
-	  case " $(ARM64_WHOLE) " in *" $$cpu "*) pkg="$(ARCH_PKG)";; *) pkg=./kernels/...;; esac; \
-	  echo "== $$cpu"; GOARCH=arm64 $(GO) test -short -timeout 20m -exec '$(QEMU) -cpu '$$cpu $$pkg || exit 1; done
+	@printf '%s\n' cortex-a76 max cortex-a72 | xargs -P 2 -I CPU sh -c ' \
+	  case " $(ARM64_WHOLE) " in *" CPU "*) pkg="$(ARCH_PKG)";; *) pkg=./kernels/...;; esac; \
+	  GOARCH=arm64 $(GO) test -short -timeout 25m -exec "$(QEMU) -cpu CPU" $$pkg && echo "== CPU: ok" || { echo "== CPU: failed"; exit 1; }'
 
 arm64-quality: ## instructions per multiply-accumulate of the arm64 kernels beside gcc's; fails where ours takes more
 	$(GO) run ./.ci/arm64

@@ -23,6 +23,9 @@ var scaleSamples = flag.Int("scale", 200_000, "samples of TestScale")
 // read itself to death, and an export must not need the memory of what it writes.
 // How long each takes is printed and decides nothing.
 func TestScale(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes and reads many samples")
+	}
 	for name, location := range map[string]func(*testing.T) string{
 		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "big.db") },
 		"postgres": postgres,

@@ -22,7 +22,8 @@ type Ceilings struct {
 	ReadWay   string `json:"read_way"`
 	// Peaks are the rates of arithmetic on registers alone.
 	Peaks []Peak `json:"peaks"`
-	// Products are the rates of a matrix product whose operands the caches hold.
+	// Products are the rates of a matrix product whose operands the caches hold, of
+	// plain Go only where there is no other tier.
 	// They are no limit but what the engine's own kernels make of the peaks, and
 	// fall where somebody else uses the same core, which peaks hardly do.
 	Products []Peak `json:"products,omitempty"`
@@ -131,6 +132,9 @@ func (m Machine) Ceilings(ctx context.Context, threads int, tiers []kernels.Tier
 		return c, nil
 	}
 	for _, tier := range tiers {
+		if tier == kernels.Generic && len(kernels.Available()) > 1 {
+			continue // slow, and for where there is nothing else
+		}
 		rate, err := measureProduct(ctx, pool, tier, effort)
 		if err != nil {
 			return c, fmt.Errorf("measuring a product in %v: %w", tier, err)
