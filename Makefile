@@ -44,7 +44,8 @@ test-race: ## the concurrent packages under the race detector
 test-arm64: ## the arm64 code under user-mode emulation, three generations of cores (ARM64_WHOLE=cortex-a76: of the others the kernels alone)
 	@printf '%s\n' cortex-a76 max cortex-a72 | xargs -P 2 -I CPU sh -c ' \
 	  case " $(ARM64_WHOLE) " in *" CPU "*) pkg="$(ARCH_PKG)";; *) pkg=./kernels/...;; esac; \
-	  GOARCH=arm64 $(GO) test -short -timeout 25m -exec "$(QEMU) -cpu CPU" $$pkg && echo "== CPU: ok" || { echo "== CPU: failed"; exit 1; }'
+	  echo "== CPU: begins"; out=$$(GOARCH=arm64 $(GO) test -short -timeout 25m -exec "$(QEMU) -cpu CPU" $$pkg 2>&1); rc=$$?; \
+	  printf "== CPU\n%s\n" "$$out"; exit $$rc'
 
 arm64-quality: ## instructions per multiply-accumulate of the arm64 kernels beside gcc's; fails where ours takes more
 	$(GO) run ./.ci/arm64

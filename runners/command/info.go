@@ -112,7 +112,7 @@ func printLimits(w io.Writer, facts *machineFacts) error {
 	if len(facts.Limits) == 0 {
 		return nil
 	}
-	rows := [][]string{{"limit", "threads", "best", "unit", "median below"}}
+	rows := [][]string{{"rate", "threads", "best", "unit", "median below"}}
 	row := func(what, unit string, threads int, r measure.Rate) {
 		below := 1 - r.Median/r.Best
 		rows = append(rows, []string{what, strconv.Itoa(threads), figure(&r.Best), unit, percent(&below)})

@@ -194,12 +194,14 @@ func TestRaise(t *testing.T) {
 	c.Raise(Ceilings{
 		Read:     Rate{Best: 19},
 		Peaks:    []Peak{{"avx2", "int8", Rate{Best: 110}}, {"avx2", "f32", Rate{Best: 1}}},
-		Products: []Peak{{"avx2", "int8", Rate{Best: 80}}},
+		Products: []Peak{{"avx2", "int8", Rate{Best: 80, Median: 60}}},
 	})
+	c.Raise(Ceilings{Products: []Peak{{"avx2", "int8", Rate{Best: 90, Median: 50}}}})
+	c.Raise(Ceilings{Products: []Peak{{"avx2", "int8", Rate{Best: 70, Median: 65}}}})
 	want := Ceilings{
 		Read:     Rate{Best: 20},
 		Peaks:    []Peak{{"avx2", "int8", Rate{Best: 110}}, {"avx2", "f32", Rate{Best: 1}}},
-		Products: []Peak{{"avx2", "int8", Rate{Best: 80}}},
+		Products: []Peak{{"avx2", "int8", Rate{Best: 90, Median: 50}}},
 	}
 	if first[0].GOPS.Best != 100 {
 		t.Errorf("the peaks measured before are now %+v", first)

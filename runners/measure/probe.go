@@ -23,9 +23,10 @@ type Ceilings struct {
 	// Peaks are the rates of arithmetic on registers alone.
 	Peaks []Peak `json:"peaks"`
 	// Products are the rates of a matrix product whose operands the caches hold, of
-	// plain Go only where there is no other tier.
+	// plain Go only where no other tier is asked for.
 	// They are no limit but what the engine's own kernels make of the peaks, and
-	// fall where somebody else uses the same core, which peaks hardly do.
+	// fall where somebody else uses the same core, which peaks hardly do. Compare
+	// them at the same number of threads: 16 and more are not kept busy.
 	Products []Peak `json:"products,omitempty"`
 }
 
@@ -55,23 +56,25 @@ func (c *Ceilings) Peak(tier kernels.Tier, mix kernels.Mix) float64 {
 }
 
 // Raise takes over what was better in another measurement on as many threads: a
-// neighbour may have slowed either.
+// neighbour may have slowed either. Of products, which tell of neighbours, it
+// takes over what was slower.
 func (c *Ceilings) Raise(other Ceilings) {
 	if other.Read.Best > c.Read.Best {
 		c.Read, c.ReadBytes, c.ReadWay = other.Read, other.ReadBytes, other.ReadWay
 	}
-	c.Peaks, c.Products = raised(c.Peaks, other.Peaks), raised(c.Products, other.Products)
+	c.Peaks = joined(c.Peaks, other.Peaks, func(p, q Peak) bool { return p.GOPS.Best > q.GOPS.Best })
+	c.Products = joined(c.Products, other.Products, func(p, q Peak) bool { return p.GOPS.Median < q.GOPS.Median })
 }
 
-// raised returns the better of a and b of every tier and mix.
-func raised(a, b []Peak) []Peak {
+// joined returns, of every tier and mix in a and b, the one that wins.
+func joined(a, b []Peak, wins func(p, q Peak) bool) []Peak {
 	a = slices.Clone(a)
 	for _, p := range b {
 		at := slices.IndexFunc(a, func(q Peak) bool { return q.Tier == p.Tier && q.Mix == p.Mix })
 		switch {
 		case at < 0:
 			a = append(a, p)
-		case p.GOPS.Best > a[at].GOPS.Best:
+		case wins(p, a[at]):
 			a[at] = p
 		}
 	}
@@ -83,7 +86,7 @@ type Effort struct {
 	ReadBytes int64         // memory to read, 0 = much more than the caches hold
 	Passes    int           // measurements of a rate, 0 = 7
 	Pass      time.Duration // time of a measurement of arithmetic, 0 = 20 ms
-	Products  bool          // measure Ceilings.Products, too
+	Products  bool          // measure Ceilings.Products, too; nothing else may use the kernels meanwhile
 }
 
 const (
@@ -132,8 +135,8 @@ func (m Machine) Ceilings(ctx context.Context, threads int, tiers []kernels.Tier
 		return c, nil
 	}
 	for _, tier := range tiers {
-		if tier == kernels.Generic && len(kernels.Available()) > 1 {
-			continue // slow, and for where there is nothing else
+		if tier == kernels.Generic && len(tiers) > 1 {
+			continue // slow, and used where there is nothing else
 		}
 		rate, err := measureProduct(ctx, pool, tier, effort)
 		if err != nil {
