@@ -85,7 +85,8 @@ func Active() Tier { return Tier(active.Load()) }
 func Available() []Tier { return slices.Clone(available) }
 
 // Force makes t the active tier until restore is called. It is meant for
-// tests and for measuring every tier, with nothing else at work; matrices and activations packed under one tier work under any other.
+// tests and for measuring every tier, with nothing else at work; matrices and
+// activations packed under one tier work under any other.
 func Force(t Tier) (restore func(), err error) {
 	if !slices.Contains(available, t) {
 		return nil, fmt.Errorf("forcing kernel tier %v: not available here (available: %v)", t, available)

@@ -106,8 +106,8 @@ func measureLimits(ctx context.Context) ([]measure.Ceilings, error) {
 	return out, nil
 }
 
-// printLimits writes a line a limit: the best of several measurements, and how
-// far below it their median lies.
+// printLimits writes a line a limit, and one a product beside them: the best of
+// several measurements, and how far below it their median lies.
 func printLimits(w io.Writer, facts *machineFacts) error {
 	if len(facts.Limits) == 0 {
 		return nil

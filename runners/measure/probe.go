@@ -23,10 +23,10 @@ type Ceilings struct {
 	// Peaks are the rates of arithmetic on registers alone.
 	Peaks []Peak `json:"peaks"`
 	// Products are the rates of a matrix product whose operands the caches hold, of
-	// plain Go only where no other tier is asked for.
-	// They are no limit but what the engine's own kernels make of the peaks, and
-	// fall where somebody else uses the same core, which peaks hardly do. Compare
-	// them at the same number of threads: 16 and more are not kept busy.
+	// plain Go only where no other tier is asked for. They are no limit but what the
+	// engine's own kernels make of the peaks, and fall where somebody else uses the
+	// same core, which peaks hardly do. Compare them at the same number of threads:
+	// 16 and more are not kept busy.
 	Products []Peak `json:"products,omitempty"`
 }
 
@@ -37,8 +37,8 @@ type Rate struct {
 	N      int     `json:"n"`
 }
 
-// Peak is a tier's rate in GOPS (10⁹ operations/s, two a
-// multiply-accumulate) in a mix of instructions.
+// Peak is a tier's rate in GOPS (10⁹ operations/s, two a multiply-accumulate) in a
+// mix of instructions.
 type Peak struct {
 	Tier string `json:"tier"`
 	Mix  string `json:"mix"`
@@ -264,15 +264,22 @@ func measurePeak(ctx context.Context, pool *kernels.Pool, p kernels.Probe, effor
 	}
 	const units = 8 // of a thread: one whose core was taken away leaves some to others
 	a.calls = max(1, int(effort.Pass/call/units))
-	rates := make([]float64, effort.Passes)
+	return repeated(ctx, effort.Passes, func() float64 {
+		n := units * pool.Threads()
+		began := time.Now()
+		pool.Run(n, &a)
+		return float64(n*a.calls*a.rounds*p.OpsPerRound) / float64(time.Since(began).Nanoseconds())
+	})
+}
+
+// repeated is the rate of so many passes, each of which returns its own.
+func repeated(ctx context.Context, passes int, pass func() float64) (Rate, error) {
+	rates := make([]float64, passes)
 	for i := range rates {
 		if err := ctx.Err(); err != nil {
 			return Rate{}, err
 		}
-		n := units * pool.Threads()
-		began := time.Now()
-		pool.Run(n, &a)
-		rates[i] = float64(n*a.calls*a.rounds*p.OpsPerRound) / float64(time.Since(began).Nanoseconds())
+		rates[i] = pass()
 	}
 	return rateOf(rates), nil
 }

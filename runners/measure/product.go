@@ -42,7 +42,7 @@ func measureProduct(ctx context.Context, pool *kernels.Pool, tier kernels.Tier, 
 	a.Quantize(pool, x, productCols, productTokens, productCols)
 
 	const ops = 2 * productRows * productCols * productTokens
-	pass := func() (rate float64) {
+	pass := func() float64 {
 		began, n := time.Now(), 0
 		for n == 0 || time.Since(began) < effort.Pass {
 			m.Mul(pool, y, productRows, &a, productTokens)
@@ -51,12 +51,5 @@ func measureProduct(ctx context.Context, pool *kernels.Pool, tier kernels.Tier, 
 		return float64(n) * ops / float64(time.Since(began).Nanoseconds())
 	}
 	pass() // caches and the other threads warm up
-	rates := make([]float64, effort.Passes)
-	for i := range rates {
-		if err := ctx.Err(); err != nil {
-			return Rate{}, err
-		}
-		rates[i] = pass()
-	}
-	return rateOf(rates), nil
+	return repeated(ctx, effort.Passes, pass)
 }
