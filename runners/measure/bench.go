@@ -88,6 +88,7 @@ func OpenBench(ctx context.Context, machine Machine, path string, o BenchOptions
 		b.Close()
 		return nil, wire.Wrap(wire.Target, err)
 	}
+	kernels.JoinPages()
 	b.peakRSS = machine.peakRSS()
 	return b, nil
 }

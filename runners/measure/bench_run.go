@@ -140,6 +140,9 @@ func (b *Bench) rewind() {
 // repeat runs the test once.
 func (b *Bench) repeat(ctx context.Context, t Test, r *Timing) error {
 	b.rewind()
+	if b.about.FirstToken != 0 { // a cold start does not wait for it
+		kernels.JoinPages()
+	}
 	executed := b.engine.Stats().ExecutedMAC
 	began := time.Now()
 	err := b.read(ctx, t.Depth, t.Prompt, t.Batch)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-c6f48606/harness/kernels"
 	"github.com/seed-c6f48606/harness/reports/stat"
 )
 
@@ -59,6 +60,7 @@ func (w *workload) warmUp(ctx context.Context, s settling, limit time.Duration, 
 	if err := w.grow(ctx, &out); err != nil {
 		return out, err
 	}
+	kernels.JoinPages()
 	first := time.Now()
 	lap, err := w.firstLap(ctx, s, &out)
 	if err != nil {
