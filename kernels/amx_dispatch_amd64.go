@@ -29,6 +29,9 @@ func wide8ShortAMXT2(c *wideTile)
 func wide8ShortAMXT1(c *wideTile)
 
 //go:noescape
+func expand8AMX(dst, src *uint8, blocks int)
+
+//go:noescape
 func expand6AMX(dst, src *uint8, blocks int)
 
 //go:noescape
@@ -70,6 +73,8 @@ func runAMX(scales, rows int, c *wideTile) {
 // expandAMX turns blocks of src to signed bytes.
 func expandAMX(f format, dst, src *uint8, blocks int) {
 	switch f {
+	case 8:
+		expand8AMX(dst, src, blocks)
 	case 6:
 		expand6AMX(dst, src, blocks)
 	case 5:

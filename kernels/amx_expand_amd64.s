@@ -5,6 +5,49 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+// func expand8AMX(dst, src *uint8, blocks int)
+//
+// Registers:
+//	SI src, DI dst, AX blocks left
+//	first weights, then masks, last what is added to them
+TEXT ·expand8AMX(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), AX
+	MOVL $0x80808080, CX
+	VPBROADCASTD CX, Z3
+block:
+	VMOVDQU32 (SI), Z0
+	VPADDB Z3, Z0, Z0
+	VMOVDQU32 Z0, (DI)
+	VMOVDQU32 64(SI), Z0
+	VPADDB Z3, Z0, Z0
+	VMOVDQU32 Z0, 64(DI)
+	VMOVDQU32 128(SI), Z0
+	VPADDB Z3, Z0, Z0
+	VMOVDQU32 Z0, 128(DI)
+	VMOVDQU32 192(SI), Z0
+	VPADDB Z3, Z0, Z0
+	VMOVDQU32 Z0, 192(DI)
+	VMOVDQU32 256(SI), Z0
+	VPADDB Z3, Z0, Z0
+	VMOVDQU32 Z0, 256(DI)
+	VMOVDQU32 320(SI), Z0
+	VPADDB Z3, Z0, Z0
+	VMOVDQU32 Z0, 320(DI)
+	VMOVDQU32 384(SI), Z0
+	VPADDB Z3, Z0, Z0
+	VMOVDQU32 Z0, 384(DI)
+	VMOVDQU32 448(SI), Z0
+	VPADDB Z3, Z0, Z0
+	VMOVDQU32 Z0, 448(DI)
+	ADDQ $512, SI
+	ADDQ $512, DI
+	DECQ AX
+	JNZ block
+	VZEROUPPER
+	RET
+
 // func expand6AMX(dst, src *uint8, blocks int)
 //
 // Registers:

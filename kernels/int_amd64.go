@@ -280,8 +280,6 @@ func runExpand(tier Tier, f format, dst, src *uint8, blocks int) {
 		}
 	case AVXVNNI:
 		switch f {
-		case 8:
-			expand8AVXVNNI(dst, src, blocks)
 		case 6:
 			expand6AVXVNNI(dst, src, blocks)
 		case 5:
@@ -297,8 +295,6 @@ func runExpand(tier Tier, f format, dst, src *uint8, blocks int) {
 		}
 	case AVX512:
 		switch f {
-		case 8:
-			expand8AVX512(dst, src, blocks)
 		case 6:
 			expand6AVX512(dst, src, blocks)
 		case 5:

@@ -5,41 +5,6 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// func expand8AVX512(dst, src *uint8, blocks int)
-//
-// Registers:
-//	SI src, DI dst, AX blocks left
-//	first weights, then masks, last what is added to them
-TEXT ·expand8AVX512(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ blocks+16(FP), AX
-	MOVL $0x80808080, CX
-	VPBROADCASTD CX, Z4
-block:
-	VPXORD (SI), Z4, Z0
-	VMOVDQU32 Z0, (DI)
-	VPXORD 64(SI), Z4, Z0
-	VMOVDQU32 Z0, 64(DI)
-	VPXORD 128(SI), Z4, Z0
-	VMOVDQU32 Z0, 128(DI)
-	VPXORD 192(SI), Z4, Z0
-	VMOVDQU32 Z0, 192(DI)
-	VPXORD 256(SI), Z4, Z0
-	VMOVDQU32 Z0, 256(DI)
-	VPXORD 320(SI), Z4, Z0
-	VMOVDQU32 Z0, 320(DI)
-	VPXORD 384(SI), Z4, Z0
-	VMOVDQU32 Z0, 384(DI)
-	VPXORD 448(SI), Z4, Z0
-	VMOVDQU32 Z0, 448(DI)
-	ADDQ $512, SI
-	ADDQ $512, DI
-	DECQ AX
-	JNZ block
-	VZEROUPPER
-	RET
-
 // func expand6AVX512(dst, src *uint8, blocks int)
 //
 // Registers:

@@ -5,58 +5,6 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// func expand8AVXVNNI(dst, src *uint8, blocks int)
-//
-// Registers:
-//	SI src, DI dst, AX blocks left
-//	first weights, then masks, last what is added to them
-TEXT ·expand8AVXVNNI(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ blocks+16(FP), AX
-	MOVL $0x80808080, CX
-	VMOVD CX, X4
-	VPBROADCASTD X4, Y4
-block:
-	VPXOR (SI), Y4, Y0
-	VMOVDQU Y0, (DI)
-	VPXOR 64(SI), Y4, Y0
-	VMOVDQU Y0, 64(DI)
-	VPXOR 128(SI), Y4, Y0
-	VMOVDQU Y0, 128(DI)
-	VPXOR 192(SI), Y4, Y0
-	VMOVDQU Y0, 192(DI)
-	VPXOR 256(SI), Y4, Y0
-	VMOVDQU Y0, 256(DI)
-	VPXOR 320(SI), Y4, Y0
-	VMOVDQU Y0, 320(DI)
-	VPXOR 384(SI), Y4, Y0
-	VMOVDQU Y0, 384(DI)
-	VPXOR 448(SI), Y4, Y0
-	VMOVDQU Y0, 448(DI)
-	VPXOR 32(SI), Y4, Y0
-	VMOVDQU Y0, 32(DI)
-	VPXOR 96(SI), Y4, Y0
-	VMOVDQU Y0, 96(DI)
-	VPXOR 160(SI), Y4, Y0
-	VMOVDQU Y0, 160(DI)
-	VPXOR 224(SI), Y4, Y0
-	VMOVDQU Y0, 224(DI)
-	VPXOR 288(SI), Y4, Y0
-	VMOVDQU Y0, 288(DI)
-	VPXOR 352(SI), Y4, Y0
-	VMOVDQU Y0, 352(DI)
-	VPXOR 416(SI), Y4, Y0
-	VMOVDQU Y0, 416(DI)
-	VPXOR 480(SI), Y4, Y0
-	VMOVDQU Y0, 480(DI)
-	ADDQ $512, SI
-	ADDQ $512, DI
-	DECQ AX
-	JNZ block
-	VZEROUPPER
-	RET
-
 // func expand6AVXVNNI(dst, src *uint8, blocks int)
 //
 // Registers:

@@ -191,9 +191,6 @@ func wide8ShortAVXVNNIT2(c *wideTile)
 func wide8ShortAVXVNNIT1(c *wideTile)
 
 //go:noescape
-func expand8AVXVNNI(dst, src *uint8, blocks int)
-
-//go:noescape
 func expand6AVXVNNI(dst, src *uint8, blocks int)
 
 //go:noescape
@@ -345,9 +342,6 @@ func wide8ShortAVX512T8(c *wideTile)
 
 //go:noescape
 func wide8AVX512T8P2(c *wideTile)
-
-//go:noescape
-func expand8AVX512(dst, src *uint8, blocks int)
 
 //go:noescape
 func expand6AVX512(dst, src *uint8, blocks int)

@@ -28,7 +28,7 @@ func formatOf(bits int) format {
 
 // A block is stored in planes, one after the other: 8 bits as they are; 4 bits
 // of neighbours four quads apart; 2 bits of four quads; 1 bit of all eight. All
-// but bytes hold value + 2^(bits-1).
+// but bytes hold value + 2^(bits-1), bytes value + byteOffset.
 
 func (f format) nibbles() bool { return f >= 4 && f <= 6 }
 
@@ -81,7 +81,7 @@ func (f format) pack(block []uint8, r int, x *[quads]uint32) {
 	if f == 8 {
 		w := (*words)(unsafe.Pointer(unsafe.SliceData(block[:quads*wordBytes])))
 		for q, v := range x {
-			w[q*panelRows+r] = v
+			w[q*panelRows+r] = v ^ each*byteOffset
 		}
 		return
 	}
@@ -137,7 +137,7 @@ func (f format) unpack(x *[quads]uint32, src []uint8) {
 	*x = [quads]uint32{}
 	if f == 8 {
 		for q := range x {
-			x[q] = get()
+			x[q] = get() ^ each*byteOffset
 		}
 		return
 	}

@@ -113,7 +113,7 @@ func (m *IntMatrix) setPanel(p int, q []int8) {
 	if rows == panelRows && m.cols%blockSize == 0 && packPanel(m.format, panel, q, m.cols) {
 		return
 	}
-	if rows < panelRows && m.format != 8 {
+	if rows < panelRows {
 		m.format.fillZero(panel)
 	}
 	for r := range rows {

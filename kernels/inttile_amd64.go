@@ -45,6 +45,9 @@ func interleave4(dst *float32, width int, src *float32, ld, n int) {
 	interleave4AVX2(dst, width, src, ld, n)
 }
 
+// byteOffset makes bytes unsigned, as VPDPBUSD wants weights.
+const byteOffset = 0x80
+
 // wideTokens is the number of tokens from which on a panel is expanded first.
 func wideTokens(tier Tier, _ format, group int) int {
 	switch {
@@ -77,7 +80,7 @@ func joinMinsWide(dst []float32, u *superScales, first int) {
 }
 
 // expands reports whether the wide form of f differs from the stored one.
-func expands(Tier, format) bool { return true }
+func expands(tier Tier, f format) bool { return f != 8 || tier == AVX2 || tier == AMX }
 
 // directRows is the number of tokens, of those left in a tile, of the next call
 // of mulDirect.

@@ -22,6 +22,9 @@ func joinMinsNEON(dst *uint16, super *uint16, fine *int8, superMin *uint16, fine
 
 const never = 1 << 30
 
+// byteOffset is 0: bytes stay signed, as SDOT, SMMLA and SMULL want weights.
+const byteOffset = 0
+
 // wideFrom is the number of tokens from which on a panel of a format is expanded
 // first: where that and the wide kernel together take fewer instructions than
 // the direct ones, which cost more the more tokens share a weight.

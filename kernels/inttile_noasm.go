@@ -2,6 +2,9 @@
 
 package kernels
 
+// byteOffset is 0: bytes stay signed.
+const byteOffset = 0
+
 // wideTokens is the number of tokens from which on a panel is expanded first:
 // plain Go gains nothing by it.
 func wideTokens(Tier, format, int) int { return 1 << 30 }

@@ -64,7 +64,7 @@ func (m *IntMatrix) mulPairs(tier Tier, o *Out, n, lo, hi int, s *scratch) int {
 func (m *IntMatrix) expandPair(tier Tier, p int, s *scratch) {
 	size := m.panelBytes()
 	s.w = m.panels[p*size:][:2*size]
-	if m.format != 8 || tier != AMX { // the tile unit takes signed bytes as they are
+	if expands(tier, m.format) {
 		s.memory = sized(s.memory, 2*m.blocks*quads*wordBytes)
 		src := s.w
 		s.w = s.memory

@@ -78,8 +78,8 @@ func amxFiles() map[string][]byte {
 	}
 }
 
-// amxExpandBits lists the formats that are not bytes already.
-var amxExpandBits = []int{6, 5, 4, 3, 2}
+// amxExpandBits lists the formats: none is signed as it is stored.
+var amxExpandBits = []int{8, 6, 5, 4, 3, 2}
 
 // amxConfig writes the 64 bytes that LDTILECFG reads: palette 1, bytes of a row
 // and rows of each tile.

@@ -77,7 +77,7 @@ func x86Ints(s intISA) map[string][]byte {
 	if s.evex() {
 		x86WidePair(large, s)
 	}
-	for _, bits := range expandBits {
+	for _, bits := range expandBits(s) {
 		x86Expand(expand, s, bits)
 	}
 	name := map[string]string{"AVX2": "avx2", "AVXVNNI": "avxvnni", "AVX512": "avx512"}[s.suffix]

@@ -6,7 +6,7 @@ import (
 )
 
 // direct is the kernel of one, two or four stored panels and one or two tokens. Bytes are
-// signed: VNNI takes them plus 128, VPMADDUBSW as magnitudes with the sign
+// stored plus 128: VNNI takes them so, VPMADDUBSW as magnitudes with the sign
 // moved to the activations. Sums of 16 bits are widened before they could
 // overflow.
 type direct struct {
@@ -110,11 +110,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	}
 	d.intArgs("intTile", append(slices.Clone(panel), "q", "DI", "xs", "R9", "corr", "R10",
 		"width", "R11", "blocks", "AX", "groupBlocks", "R13")...)
-	if f.bits < 8 {
-		d.src.masks()
-	} else if s.vnni {
-		d.bytes(0x80, d.src.low)
-	}
+	d.src.masks()
 	if !s.vnni {
 		d.op("VPCMPEQW", d.ones, d.ones, d.ones)
 		d.op("VPSRLW", "$15", d.ones, d.ones)
@@ -245,36 +241,8 @@ func (d *direct) products() {
 	x := func(t, q int) string { return mem(32*t+4*q, "DI") }
 	part := d.side * d.tokens
 	d.start()
-	for q := 0; d.bits == 8 && q < 8; q++ {
-		for h := range d.side {
-			m := d.weights(64*q, d.src.from+h)
-			if d.vnni {
-				d.bitwise("VPXOR", m, d.src.low, d.src.lo[h])
-				continue
-			}
-			d.load(m, d.src.lo[h])
-			d.op("VPABSB", d.src.lo[h], d.src.hi[h])
-		}
-		for t := range d.tokens {
-			if d.evex() && d.side == 1 {
-				d.op("VPDPBUSD.BCST", x(t, q), d.src.lo[0], d.sum[t])
-				continue
-			}
-			d.op("VPBROADCASTD", x(t, q), d.x)
-			for h := range d.side {
-				sum := d.sum[h*d.tokens+t]
-				if d.vnni {
-					d.dot(d.x, d.src.lo[h], sum)
-					continue
-				}
-				d.op("VPSIGNB", d.src.lo[h], d.x, d.tmp)
-				d.op("VPMADDUBSW", d.tmp, d.src.hi[h], d.tmp)
-				d.op("VPMADDWD", d.ones, d.tmp, d.tmp)
-				d.op("VPADDD", d.tmp, sum, sum)
-			}
-		}
-	}
-	if d.bits == 8 {
+	if d.bits == 8 && !d.vnni {
+		d.signedProducts()
 		return
 	}
 	inChain, seen := 0, 0
@@ -322,6 +290,26 @@ func (d *direct) products() {
 		if d.split {
 			d.op("VPSRAD", "$4", d.sum[part+h], d.sum[part+h])
 			d.op("VPADDD", d.sum[part+h], d.sum[h], d.sum[h])
+		}
+	}
+}
+
+// signedProducts is products of bytes without VNNI.
+func (d *direct) signedProducts() {
+	for q := range 8 {
+		for h := range d.side {
+			d.op("VPXOR", d.weights(64*q, d.src.from+h), d.src.low, d.src.lo[h])
+			d.op("VPABSB", d.src.lo[h], d.src.hi[h])
+		}
+		for t := range d.tokens {
+			d.op("VPBROADCASTD", mem(32*t+4*q, "DI"), d.x)
+			for h := range d.side {
+				sum := d.sum[h*d.tokens+t]
+				d.op("VPSIGNB", d.src.lo[h], d.x, d.tmp)
+				d.op("VPMADDUBSW", d.tmp, d.src.hi[h], d.tmp)
+				d.op("VPMADDWD", d.ones, d.tmp, d.tmp)
+				d.op("VPADDD", d.tmp, sum, sum)
+			}
 		}
 	}
 }
@@ -378,7 +366,7 @@ func (d *direct) parts() int {
 
 // scaleAll adds the scaled sums of a block to the results.
 func (d *direct) scaleAll(from int) {
-	corrected := d.vnni || d.bits == 8 // the latter's weights are signed
+	corrected := d.vnni || d.bits == 8 // the latter's weights are made signed
 	part := d.side * d.tokens
 	for t := 0; t < d.tokens && !corrected; t++ {
 		if d.short {

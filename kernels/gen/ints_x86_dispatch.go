@@ -20,7 +20,7 @@ func x86IntDeclarations() []byte {
 		if s.evex() {
 			fmt.Fprintf(a, "\n//go:noescape\nfunc %s(c *wideTile)\n", pairName)
 		}
-		for _, bits := range expandBits {
+		for _, bits := range expandBits(s) {
 			fmt.Fprintf(a, "\n//go:noescape\nfunc expand%d%s(dst, src *uint8, blocks int)\n", bits, s.suffix)
 		}
 	}
@@ -77,7 +77,7 @@ func x86IntDispatch() []byte {
 	a.WriteString("func runExpand(tier Tier, f format, dst, src *uint8, blocks int) {\n\tswitch tier {\n")
 	for _, s := range intISAs {
 		fmt.Fprintf(a, "\tcase %s:\n\t\tswitch f {\n", s.suffix)
-		for _, bits := range expandBits {
+		for _, bits := range expandBits(s) {
 			fmt.Fprintf(a, "\t\tcase %d:\n\t\t\texpand%d%s(dst, src, blocks)\n", bits, bits, s.suffix)
 		}
 		a.WriteString("\t\tdefault:\n\t\t\tpanic(noKernel)\n\t\t}\n")
@@ -94,5 +94,10 @@ func (d directShape) code() int {
 	return d.tokens
 }
 
-// expandBits lists the formats of panels.
-var expandBits = []int{8, 6, 5, 4, 3, 2}
+// expandBits lists the formats of panels that are expanded.
+func expandBits(s intISA) []int {
+	if s.vnni {
+		return []int{6, 5, 4, 3, 2}
+	}
+	return []int{8, 6, 5, 4, 3, 2}
+}

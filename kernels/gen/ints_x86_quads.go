@@ -19,7 +19,7 @@ func newQuadSource(g *intRegs, f intFormat, side int, split bool) *quadSource {
 	if f.bits >= 4 {
 		s.hi = g.list(side)
 	}
-	if f.bits < 8 || g.vnni {
+	if f.bits < 8 || !g.vnni {
 		s.low = g.new()
 	}
 	if f.bits == 6 || f.bits == 5 || f.bits == 3 || split {
@@ -61,7 +61,13 @@ func (s *quadSource) or(first, width, q, to, half int, r string) {
 
 // each calls use with every quad and its registers. In between, spare is free.
 func (s *quadSource) each(use func(q int, w []string)) {
-	for j := 0; s.f.bits >= 4 && j < 4; j++ {
+	for q := 0; s.f.bits == 8 && q < 8; q++ {
+		for h := range s.side {
+			s.load(s.weights(64*q, s.from+h), s.lo[h])
+		}
+		use(q, s.lo)
+	}
+	for j := 0; s.f.bits >= 4 && s.f.bits < 8 && j < 4; j++ {
 		for h := range s.side {
 			half, lo, hi := s.from+h, s.lo[h], s.hi[h]
 			if s.split {
@@ -94,13 +100,19 @@ func (s *quadSource) each(use func(q int, w []string)) {
 	}
 }
 
-// masks fills the masks that the format needs.
+// masks fills the masks that the format needs: bytes have in place of one what
+// makes them signed.
 func (s *quadSource) masks() {
 	low := 0x0f
+	if s.f.bits == 8 {
+		low = 0x80
+	}
 	if s.f.bits < 4 {
 		low = 0x03
 	}
-	s.bytes(low, s.low)
+	if s.low != "" {
+		s.bytes(low, s.low)
+	}
 	if s.mask != "" {
 		s.bytes(map[int]int{6: 0x30, 5: 0x10, 4: 0xf0, 3: 0x04}[s.f.bits], s.mask)
 	}

@@ -372,19 +372,14 @@ func x86Expand(a *asm, s intISA, bits int) {
 		"SI src, DI dst, AX blocks left",
 		"first weights, then masks, last what is added to them")
 	load(a, "dst", "DI", "src", "SI", "blocks", "AX")
+	src.masks()
 	add, to := 0, intFormatBytes
 	switch {
 	case s.vnni:
 		add = 128 - 1<<(bits-1)
 	case bits < 4:
 		add = 8 - 1<<(bits-1)
-	}
-	switch {
-	case bits < 8:
-		src.masks()
-	case s.vnni:
-		add = 0x80
-	default:
+	case bits == 8:
 		to *= 2
 		g.bytes(4, mask)
 		g.op("MOVL", "$0x03020100", "CX")
@@ -396,32 +391,15 @@ func x86Expand(a *asm, s intISA, bits int) {
 	a.label("block")
 	for h := range s.halves {
 		src.from = h
-		lo, hi := src.lo[0], src.hi[0]
-		at := func(q int) string { return mem(64*q+32*h, "DI") }
-		for q := 0; bits == 8 && q < 8; q++ {
-			m := mem(64*q+32*h, "SI")
-			if s.vnni {
-				g.bitwise("VPXOR", m, offset, lo)
-				g.store(lo, at(q))
-				continue
-			}
-			g.load(m, lo)
-			g.op("VPABSB", lo, hi)
-			g.op("VPXOR", src.spare, src.spare, src.spare)
-			g.op("VPCMPGTB", lo, src.spare, src.spare)
-			g.op("VPAND", mask, src.spare, src.spare)
-			g.op("VPOR", offset, src.spare, src.spare)
-			g.store(hi, mem(128*q+32*h, "DI"))
-			g.store(src.spare, mem(128*q+64+32*h, "DI"))
-		}
 		if bits == 8 {
+			x86ExpandSigned(src, offset, mask)
 			continue
 		}
 		src.each(func(q int, w []string) {
 			if add != 0 {
 				g.op("VPADDB", offset, w[0], w[0])
 			}
-			g.store(w[0], at(q))
+			g.store(w[0], mem(64*q+32*h, "DI"))
 		})
 	}
 	g.op("ADDQ", imm(f.blockBytes()), "SI")
@@ -429,6 +407,22 @@ func x86Expand(a *asm, s intISA, bits int) {
 	g.op("DECQ", "AX")
 	g.op("JNZ", "block")
 	ret(a)
+}
+
+// x86ExpandSigned writes the magnitudes of a half of a block's bytes and, of each,
+// where its activation lies beside its opposite.
+func x86ExpandSigned(src *quadSource, offset, mask string) {
+	value, magnitude, sign, at := src.lo[0], src.hi[0], src.spare, 32*src.from
+	for q := range 8 {
+		src.op("VPXOR", src.weights(64*q, src.from), src.low, value)
+		src.op("VPABSB", value, magnitude)
+		src.op("VPXOR", sign, sign, sign)
+		src.op("VPCMPGTB", value, sign, sign)
+		src.op("VPAND", mask, sign, sign)
+		src.op("VPOR", offset, sign, sign)
+		src.store(magnitude, mem(128*q+at, "DI"))
+		src.store(sign, mem(128*q+64+at, "DI"))
+	}
 }
 
 // intFormatBytes is the size of a block of bytes.

@@ -38,7 +38,9 @@ func x86Pack(a *asm, bits int) {
 		}
 		transpose8(a)
 		if bits == 8 {
+			g.bytes(0x80, "Y0")
 			for q := range 8 {
+				g.op("VPXOR", "Y0", reg("Y", 8+q), reg("Y", 8+q))
 				g.store(reg("Y", 8+q), mem(64*q+32*half, "DI"))
 			}
 			continue
