@@ -225,10 +225,17 @@ func (g *wide) block(from, side int) {
 func (g *wide) start(side int) {
 	for p := 0; g.vnni && p < len(g.sum); p++ {
 		for i, r := range g.sum[p] {
-			if g.short {
+			all, half := mem(4*(i%g.tokens), "R10"), mem(4*(i%g.tokens), "CX")
+			switch {
+			case !g.short:
+				g.op("VPBROADCASTD", all, r)
+			case !g.evex():
 				g.zero(r)
-			} else {
-				g.op("VPBROADCASTD", mem(4*(i%g.tokens), "R10"), r)
+			case p == 0:
+				g.op("VPBROADCASTD", half, r)
+			default:
+				g.op("VPBROADCASTD", all, r)
+				g.op("VPSUBD.BCST", half, r, r)
 			}
 		}
 	}
@@ -288,7 +295,7 @@ func (g *wide) widenSums(t, side int, first bool, sum []string) {
 
 // scaleToken adds token t's scaled sums of a block to its results.
 func (g *wide) scaleToken(t, from, side int) {
-	if !g.signed && (!g.vnni || g.short) {
+	if !g.signed && (!g.vnni || g.short && !g.evex()) {
 		g.correct(t, side)
 	}
 	if !g.evex() {
