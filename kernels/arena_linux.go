@@ -3,9 +3,11 @@ package kernels
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"unsafe"
 
@@ -15,8 +17,8 @@ import (
 // arenaBytes is the size from which packed weights get pages of their own.
 const arenaBytes = 64 << 10
 
-// arena returns n zeros in memory outside the Go heap whose pages JoinPages
-// joins, or that asks for huge pages at once where the kernel cannot. The pages
+// arena returns n zeros in memory outside the Go heap. Its pages become huge when
+// JoinPages is called or, where they cannot be joined, as they are filled. They
 // live as long as owner.
 func arena[T int8 | uint8 | uint16, O any](owner *O, n int) []T {
 	var zero T
@@ -34,10 +36,10 @@ func arena[T int8 | uint8 | uint16, O any](owner *O, n int) []T {
 
 // JoinPages makes huge pages of those of all packed weights, where the system
 // grants them: with small ones reading weights takes up to 15 % longer. To fill
-// huge ones from the start can take seconds in a virtual machine whose host has
+// huge ones from the start can take a second in a virtual machine whose host has
 // to find them, which a first token would wait for; joining takes as long, at a
-// time of the caller's choice, and other goroutines may use the weights
-// meanwhile. It does nothing when nothing was packed since it was last called.
+// time of the caller's choice. The weights can be read meanwhile; packing more
+// waits. Pages that are huge already cost some µs.
 func JoinPages() { arenas.join() }
 
 // arenas are the pages of all packed weights of this process.
@@ -47,7 +49,6 @@ var arenas pages
 type pages struct {
 	mu     sync.Mutex
 	pieces [][]byte
-	joined bool // all of them
 }
 
 // take maps a piece of zeros, whole pages of at least size bytes.
@@ -63,7 +64,7 @@ func (p *pages) take(size int) ([]byte, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pieces, p.joined = append(p.pieces, b), false
+	p.pieces = append(p.pieces, b)
 	return b, nil
 }
 
@@ -75,21 +76,25 @@ func (p *pages) give(b []byte) {
 	_ = unix.Munmap(b)
 }
 
-// joinBytes is what one call of the kernel joins at most, a multiple of all
-// sizes of huge pages: a process that is to end waits for the call.
+// joinBytes is what one call of the kernel joins at most: a process that is to
+// end waits for the call.
 const joinBytes = 32 << 20
 
+// join joins the pages of all pieces. What is unmapped meanwhile could be another's
+// memory: hence the lock.
 func (p *pages) join() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.joined || !joinsPages() {
+	if !joinsPages() {
 		return
 	}
-	p.joined = true
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, b := range p.runs() {
+		_ = unix.Madvise(b, unix.MADV_HUGEPAGE) // the kernel joins later what it cannot now
 		for len(b) > 0 {
 			n := min(len(b), joinBytes-int(address(b)%joinBytes))
-			_ = unix.Madvise(b[:n], unix.MADV_COLLAPSE) // a wish; what cannot be joined stays as it is
+			if errors.Is(unix.Madvise(b[:n], unix.MADV_COLLAPSE), unix.ENOMEM) {
+				return
+			}
 			b = b[n:]
 		}
 	}
@@ -114,10 +119,19 @@ func (p *pages) runs() [][]byte {
 func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // joinsPages says whether the kernel joins pages when it is asked to (Linux 6.1
-// on) and its administrator lets programs have huge ones.
+// on), its administrator lets programs have huge ones, and a call can join one:
+// with pages of 64 KiB huge ones have 512 MiB.
 var joinsPages = sync.OnceValue(func() bool {
-	enabled, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled")
+	const settings = "/sys/kernel/mm/transparent_hugepage/"
+	enabled, err := os.ReadFile(settings + "enabled")
 	if err != nil || bytes.Contains(enabled, []byte("[never]")) {
+		return false
+	}
+	text, err := os.ReadFile(settings + "hpage_pmd_size")
+	if err != nil {
+		return false
+	}
+	if huge, err := strconv.Atoi(string(bytes.TrimSpace(text))); err != nil || huge > joinBytes {
 		return false
 	}
 	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)

@@ -34,63 +34,84 @@ func hugeBytes(t *testing.T, b []byte) int {
 	return sum
 }
 
-// joins says whether this machine joins pages: an emulator may say so and not
-// do it, a machine may have no memory left in one piece.
-func joins(t *testing.T) bool {
+// mapped is how much of the memory where b is or was is mapped.
+func mapped(t *testing.T, b []byte) (sum uintptr) {
 	t.Helper()
-	b, err := unix.Mmap(-1, 0, 8<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Munmap(b) //nolint:errcheck // it is ours
-	for i := 0; i < len(b); i += os.Getpagesize() {
-		b[i] = 1
+	for line := range strings.Lines(string(maps)) {
+		var from, to uintptr
+		if n, _ := fmt.Sscanf(line, "%x-%x ", &from, &to); n == 2 {
+			from, to = max(from, address(b)), min(to, address(b)+uintptr(len(b)))
+			sum += max(from, to) - from
+		}
 	}
-	_ = unix.Madvise(b, unix.MADV_COLLAPSE)
-	return joinsPages() && hugeBytes(t, b) > 0
+	return sum
+}
+
+// touched maps n bytes and writes to all of their pages.
+func touched(t *testing.T, take func(int) ([]byte, error), n int) []byte {
+	t.Helper()
+	b, err := take(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b {
+		b[i] = byte(i >> 12)
+	}
+	return b
 }
 
 // The first token must not wait for huge pages; what is measured must have them,
 // also where a page holds the ends of two matrices.
 func TestJoinPages(t *testing.T) {
-	var p pages
-	var pieces [][]byte
-	for i := range 16 {
-		b, err := p.take(1<<20 - 3)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for at := range b {
-			b[at] = byte(at + i)
-		}
-		pieces = append(pieces, b)
+	// What this machine does, asked without the code under test: an emulator may
+	// take the wish and not do it.
+	b := touched(t, func(n int) ([]byte, error) {
+		return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	}, 8<<20)
+	unasked := hugeBytes(t, b) > 0
+	_ = unix.Madvise(b, unix.MADV_COLLAPSE)
+	can := hugeBytes(t, b) > 0
+	_ = unix.Munmap(b)
+	if !unasked && can && !joinsPages() {
+		t.Error("this machine joins pages, and joinsPages denies it")
 	}
-	can := joins(t)
-	enabled, _ := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled")
-	unasked := strings.Contains(string(enabled), "[always]") // from the start
-	for i, b := range pieces {
-		if can && !unasked && hugeBytes(t, b) > 0 {
-			t.Errorf("piece %d is in huge pages before it was asked for", i)
+	for _, test := range []struct {
+		name       string
+		size, many int
+	}{{"one large piece", 8 << 20, 1}, {"many small ones", 1<<20 - 3, 16}} {
+		var p pages
+		var pieces [][]byte
+		for range test.many {
+			pieces = append(pieces, touched(t, p.take, test.size))
 		}
-	}
-	p.join()
-	huge := 0
-	for i, b := range pieces {
-		huge = max(huge, hugeBytes(t, b))
-		for at, got := range b {
-			if got != byte(at+i) {
-				t.Fatalf("piece %d: byte %d is %d after joining, want %d", i, at, got, byte(at+i))
+		if huge := hugeBytes(t, pieces[0]); can && !unasked && huge > 0 {
+			t.Errorf("%s: %d bytes are in huge pages before it was asked for", test.name, huge)
+		}
+		p.join()
+		huge := 0
+		for i, b := range pieces {
+			huge = max(huge, hugeBytes(t, b))
+			for at, got := range b {
+				if got != byte(at>>12) {
+					t.Fatalf("%s: byte %d of piece %d is %d after joining, want %d", test.name, at, i, got, byte(at>>12))
+				}
 			}
 		}
-	}
-	if can && huge < 4<<20 {
-		t.Errorf("%d bytes of 16 pieces of a MiB are in huge pages", huge)
-	}
-	for _, b := range pieces {
-		p.give(b)
-	}
-	if len(p.pieces) > 0 {
-		t.Errorf("%d pieces are left", len(p.pieces))
+		if can && huge < 4<<20 {
+			t.Errorf("%s: %d bytes are in huge pages", test.name, huge)
+		}
+		for i, b := range pieces {
+			if p.give(b); mapped(t, b) == uintptr(len(b)) {
+				t.Errorf("%s: piece %d is still mapped", test.name, i)
+			}
+		}
+		if len(p.pieces) > 0 {
+			t.Errorf("%s: %d pieces are left", test.name, len(p.pieces))
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func formatOf(bits int) format {
 	return format(bits)
 }
 
-// A block is stored in planes, one after the other: 8 bits as they are; 4 bits
+// A block is stored in planes, one after the other: 8 bits whole; 4 bits
 // of neighbours four quads apart; 2 bits of four quads; 1 bit of all eight. All
 // but bytes hold value + 2^(bits-1), bytes value + byteOffset.
 

@@ -24,7 +24,7 @@ type IntMatrix struct {
 	super      *superScales // in place of both, nil if there is none
 }
 
-// NewInt returns a matrix of zeros with room for integers of 2 to 8 bits. group
+// NewInt returns a matrix with scales of 0 and room for integers of 2 to 8 bits. group
 // is a multiple of 32, or 16 with 6 bits; minimums go with up to 4 bits.
 func NewInt(bits, rows, cols, group int, mins bool) *IntMatrix {
 	m := newInt(bits, rows, cols, group, mins)

@@ -55,8 +55,8 @@ type intTile struct {
 }
 
 // wideTile is the work of a kernel that reads an expanded panel: all integers
-// as bytes in the form the tier wants, scales and minimums as f32 for every
-// block (every half block where groups are that short).
+// as bytes in the form the tier wants, in which they may be stored already, scales
+// and minimums as f32 for every block (every half block where groups are that short).
 type wideTile struct {
 	blocks int
 	tiles  int       // of 8 tokens, for kernels that take several

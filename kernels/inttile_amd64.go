@@ -48,7 +48,8 @@ func interleave4(dst *float32, width int, src *float32, ld, n int) {
 // byteOffset makes bytes unsigned, as VPDPBUSD wants weights.
 const byteOffset = 0x80
 
-// wideTokens is the number of tokens from which on a panel is expanded first.
+// wideTokens is the number of tokens from which on a panel is expanded first,
+// scales at least.
 func wideTokens(tier Tier, _ format, group int) int {
 	switch {
 	case tier == Generic:
@@ -80,7 +81,7 @@ func joinMinsWide(dst []float32, u *superScales, first int) {
 }
 
 // expands reports whether the wide form of f differs from the stored one.
-func expands(tier Tier, f format) bool { return f != 8 || tier == AVX2 || tier == AMX }
+func expands(tier Tier, f format) bool { return f != 8 || tier == AMX || paired(tier, f) }
 
 // directRows is the number of tokens, of those left in a tile, of the next call
 // of mulDirect.

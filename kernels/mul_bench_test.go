@@ -39,6 +39,7 @@ func BenchmarkMul(b *testing.B) {
 				for _, c := range []struct{ bits, group int }{{8, 32}, {4, 32}, {6, 16}, {2, 32}} {
 					ic := newIntCase(r, c.bits, s.rows, s.cols, c.group)
 					m := PackInt(c.bits, ic.q, ic.scale, s.rows, s.cols, c.group)
+					JoinPages()
 					var a Acts
 					b.Run(fmt.Sprintf("int%d-group%d/%s", c.bits, c.group, name), func(b *testing.B) {
 						for b.Loop() {

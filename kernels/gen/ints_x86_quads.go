@@ -16,7 +16,7 @@ type quadSource struct {
 func newQuadSource(g *intRegs, f intFormat, side int, split bool) *quadSource {
 	s := &quadSource{intRegs: g, f: f, side: side, lo: g.list(side), spare: g.new(), split: split}
 	s.hi = s.lo
-	if f.bits >= 4 {
+	if f.bits >= 4 && (f.bits < 8 || !g.vnni) {
 		s.hi = g.list(side)
 	}
 	if f.bits < 8 || !g.vnni {

@@ -67,6 +67,10 @@ type BenchModel struct {
 	FirstToken time.Duration
 }
 
+// joinPages is called when the first logits are out and before anything else is
+// timed; a variable for tests.
+var joinPages = kernels.JoinPages
+
 // OpenBench loads the model at path and, unless o.Cold is set, runs one token.
 // Errors are *wire.Error: target for files that cannot be read, unsupported for
 // another architecture, harness for options that cannot work.
@@ -88,7 +92,7 @@ func OpenBench(ctx context.Context, machine Machine, path string, o BenchOptions
 		b.Close()
 		return nil, wire.Wrap(wire.Target, err)
 	}
-	kernels.JoinPages()
+	joinPages()
 	b.peakRSS = machine.peakRSS()
 	return b, nil
 }

@@ -55,6 +55,7 @@ func (b *Bench) Run(ctx context.Context, t Test) (Timing, error) {
 	}
 	b.prepare(t)
 	if !t.Cold {
+		joinPages()
 		if err := b.warmUp(ctx, t); err != nil {
 			return Timing{}, wire.Wrap(wire.Target, fmt.Errorf("warming up: %w", err))
 		}
@@ -140,8 +141,8 @@ func (b *Bench) rewind() {
 // repeat runs the test once.
 func (b *Bench) repeat(ctx context.Context, t Test, r *Timing) error {
 	b.rewind()
-	if b.about.FirstToken != 0 { // a cold start does not wait for it
-		kernels.JoinPages()
+	if t.Cold && b.about.FirstToken != 0 {
+		joinPages()
 	}
 	executed := b.engine.Stats().ExecutedMAC
 	began := time.Now()

@@ -241,3 +241,54 @@ func TestColdStart(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// What is measured has its weights in huge pages by then; a cold start and the
+// time of a warm-up leave them out.
+func TestPagesAreJoinedBeforeAWindow(t *testing.T) {
+	const takes = 300 * time.Millisecond
+	joins := 0
+	before := joinPages
+	joinPages = func() { joins++; time.Sleep(takes) }
+	t.Cleanup(func() { joinPages = before })
+	want := func(when string, n int) {
+		t.Helper()
+		if joins != n {
+			t.Errorf("%s: joined %d times, want %d", when, joins, n)
+		}
+		joins = 0
+	}
+	run := func(b *Bench, test Test) {
+		t.Helper()
+		if _, err := b.Run(t.Context(), test); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	b := openNano(t, "q8_0", BenchOptions{Threads: 1})
+	want("a bench was opened", 1)
+	if m := b.Model(); m.FirstToken-b.startup-m.Load >= takes {
+		t.Errorf("the first token waited: %+v", m)
+	}
+	run(b, Test{Prompt: 9, Parallel: 1, Batch: 64, Repeats: 2})
+	want("a test", 1)
+
+	b = openNano(t, "q8_0", BenchOptions{Threads: 1, Cold: true})
+	want("a cold bench was opened", 0)
+	cold := Test{Prompt: 9, Parallel: 1, Batch: 64, Repeats: 3, Cold: true}
+	run(b, cold)
+	want("three cold repeats", 2)
+	run(b, cold)
+	want("three more", 3)
+
+	s := load(t, writeModel(t, 1, labels), This())
+	got, err := s.Measure(t.Context(), wire.Measure{
+		Items: writeItems(t, testItems), Batch: 1, Window: time.Millisecond, MaxInferences: 2, WarmupLimit: time.Millisecond, NoEnergy: true,
+	}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("a trial", 1)
+	if got.WarmupS >= takes.Seconds() {
+		t.Errorf("the warm-up took %g s with what joined pages", got.WarmupS)
+	}
+}
