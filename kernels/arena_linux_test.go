@@ -79,38 +79,27 @@ func TestJoinPages(t *testing.T) {
 	if !unasked && can && !joinsPages() {
 		t.Error("this machine joins pages, and joinsPages denies it")
 	}
-	for _, test := range []struct {
-		name       string
-		size, many int
-	}{{"one large piece", 8 << 20, 1}, {"many small ones", 1<<20 - 3, 16}} {
+	for _, parts := range []int{1, 16} { // the latter less than a huge page each
 		var p pages
-		var pieces [][]byte
-		for range test.many {
-			pieces = append(pieces, touched(t, p.take, test.size))
+		whole := touched(t, p.take, 16<<20)
+		if huge := hugeBytes(t, whole); can && !unasked && huge > 0 {
+			t.Errorf("%d parts: %d bytes are in huge pages before it was asked for", parts, huge)
 		}
-		if huge := hugeBytes(t, pieces[0]); can && !unasked && huge > 0 {
-			t.Errorf("%s: %d bytes are in huge pages before it was asked for", test.name, huge)
-		}
+		before := p.pieces
+		p.pieces = slices.Collect(slices.Chunk(whole, len(whole)/parts))
+		slices.Reverse(p.pieces)
 		p.join()
-		huge := 0
-		for i, b := range pieces {
-			huge = max(huge, hugeBytes(t, b))
-			for at, got := range b {
-				if got != byte(at>>12) {
-					t.Fatalf("%s: byte %d of piece %d is %d after joining, want %d", test.name, at, i, got, byte(at>>12))
-				}
+		p.pieces = before
+		if huge := hugeBytes(t, whole); can && huge < 8<<20 {
+			t.Errorf("%d parts: %d bytes of 16 MiB are in huge pages", parts, huge)
+		}
+		for i, got := range whole {
+			if got != byte(i>>12) {
+				t.Fatalf("%d parts: byte %d is %d after joining, want %d", parts, i, got, byte(i>>12))
 			}
 		}
-		if can && huge < 4<<20 {
-			t.Errorf("%s: %d bytes are in huge pages", test.name, huge)
-		}
-		for i, b := range pieces {
-			if p.give(b); mapped(t, b) == uintptr(len(b)) {
-				t.Errorf("%s: piece %d is still mapped", test.name, i)
-			}
-		}
-		if len(p.pieces) > 0 {
-			t.Errorf("%s: %d pieces are left", test.name, len(p.pieces))
+		if p.give(whole); mapped(t, whole) == uintptr(len(whole)) || len(p.pieces) > 0 {
+			t.Errorf("%d parts: still mapped, or kept with %d pieces", parts, len(p.pieces))
 		}
 	}
 }
