@@ -59,10 +59,10 @@ func (w *workload) warmUp(ctx context.Context, s settling, limit time.Duration, 
 	if err := w.grow(ctx, &out); err != nil {
 		return out, err
 	}
-	first := time.Now()
+	joining := time.Now()
 	joinPages()
-	began = began.Add(time.Since(first)) // no part of a warm-up's time
-	first = time.Now()
+	first := time.Now()
+	began = began.Add(first.Sub(joining)) // no part of a warm-up's time
 	lap, err := w.firstLap(ctx, s, &out)
 	if err != nil {
 		return out, err
