@@ -26,15 +26,19 @@ type Acts struct {
 	sums   []float32 // minus the sum of a block's q*scale, made when first needed
 	summed bool
 
-	ready [8]corrections // by bits of weights, made when first needed
+	ready [9]starts // by bits of weights, made when first needed
 }
 
-// corrections are what takes the offset of weights out of the sums of a block:
-// minus the offset times the sum of its q, and the same of its halves.
-type corrections struct {
-	made               bool
+// starts are what sums of a block start from in kernels of 8 tokens: floatBase's bits
+// plus what takes the offset of weights out of the sum, minus the offset times the sum
+// of its q. Halves of a block have theirs.
+type starts struct {
+	blocks, halves     bool // which of them are made
 	all, first, second []int32
 }
+
+// floatBase is the bits of 1.5*2^23, see the generator.
+const floatBase = 0x4b400000
 
 // quantJob is one Quantize in flight; unit i covers chunk tokens.
 type quantJob struct {
@@ -96,7 +100,7 @@ func (a *Acts) quantize(p *Pool, x []float32, ldx, n, cols int, of *Acts) {
 func (a *Acts) grow(n, cols int) {
 	a.paired, a.summed = false, false
 	for i := range a.ready {
-		a.ready[i].made = false
+		a.ready[i].blocks, a.ready[i].halves = false, false
 	}
 	a.n, a.cols = n, cols
 	a.blocks = (cols + blockSize - 1) / blockSize
@@ -138,21 +142,33 @@ func (a *Acts) sum() {
 	a.summed = true
 }
 
-// correct fills the corrections of weights of so many bits.
-func (a *Acts) correct(bits int) {
-	c := &a.ready[bits]
-	if c.made {
-		return
+// start fills the starts of weights of so many bits, of blocks or of their halves.
+func (a *Acts) start(bits int, halves bool) {
+	s := &a.ready[bits]
+	switch {
+	case halves && !s.halves:
+		s.halves = true
+		s.first, s.second = startsOf(s.first, a.half, nil, 8-bits), startsOf(s.second, a.corr, a.half, 8-bits)
+	case !halves && !s.blocks:
+		s.blocks = true
+		s.all = startsOf(s.all, a.corr, nil, 8-bits)
 	}
-	n := len(a.corr)
-	if cap(c.all) < n {
-		c.all, c.first, c.second = aligned[int32](n), aligned[int32](n), aligned[int32](n)
+}
+
+// startsOf returns, in dst's memory if they fit, floatBase + (corr-less)>>shift; less
+// may be nil.
+func startsOf(dst, corr, less []int32, shift int) []int32 {
+	if cap(dst) < len(corr) {
+		dst = aligned[int32](len(corr))
 	}
-	c.all, c.first, c.second = c.all[:n], c.first[:n], c.second[:n]
-	for i, half := range a.half {
-		c.all[i], c.first[i], c.second[i] = a.corr[i]>>(8-bits), half>>(8-bits), (a.corr[i]-half)>>(8-bits)
+	dst = dst[:len(corr)]
+	for i, c := range corr {
+		dst[i] = floatBase + c>>(shift&7)
 	}
-	c.made = true
+	for i, c := range less {
+		dst[i] -= c >> (shift & 7)
+	}
+	return dst
 }
 
 // tile returns the width of the tile of token t and the index, in blocks, of

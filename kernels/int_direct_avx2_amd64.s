@@ -12,7 +12,7 @@
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -219,22 +219,22 @@ block:
 	VPADDD Y6, Y14, Y14
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y11, Y0
+	VFMADD231PS Y10, Y11, Y0
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS 4(R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y12, Y1
+	VFMADD231PS Y10, Y12, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y13, Y2
+	VFMADD231PS Y10, Y13, Y2
 	VCVTDQ2PS Y14, Y14
+	VMULPS Y4, Y14, Y14
 	VBROADCASTSS 4(R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y14, Y3
+	VFMADD231PS Y10, Y14, Y3
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -278,7 +278,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -420,14 +420,14 @@ asked:
 	VPADDD Y4, Y10, Y10
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y9, Y9
+	VMULPS Y2, Y9, Y9
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y2, Y4
-	VFMADD231PS Y4, Y9, Y0
+	VFMADD231PS Y8, Y9, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y2, Y10, Y10
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y2, Y4
-	VFMADD231PS Y4, Y10, Y1
+	VFMADD231PS Y8, Y10, Y1
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -461,7 +461,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -617,14 +617,14 @@ asked:
 	VPADDD Y6, Y12, Y12
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y11, Y0
+	VFMADD231PS Y10, Y11, Y0
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y12, Y1
+	VFMADD231PS Y10, Y12, Y1
 	VPXOR Y11, Y11, Y11
 	VPXOR Y12, Y12, Y12
 	VPXOR (SI)(BX*1), Y9, Y4
@@ -733,14 +733,14 @@ asked:
 	VPADDD Y6, Y12, Y12
 	VCVTPH2PS (R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y10, Y11, Y2
 	VCVTPH2PS 16(R8)(DX*1), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y12, Y3
+	VFMADD231PS Y10, Y12, Y3
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -794,7 +794,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -934,13 +934,13 @@ block:
 	VPADDD Y5, Y13, Y13
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y12, Y0
+	VFMADD231PS Y9, Y12, Y0
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y13, Y1
+	VFMADD231PS Y9, Y13, Y1
 	VPXOR Y12, Y12, Y12
 	VPXOR Y13, Y13, Y13
 	VMOVDQU 32(SI), Y4
@@ -1053,13 +1053,13 @@ block:
 	VPADDD Y5, Y13, Y13
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y12, Y2
+	VFMADD231PS Y9, Y12, Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y13, Y3
+	VFMADD231PS Y9, Y13, Y3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1103,7 +1103,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1286,14 +1286,14 @@ asked:
 	VPADDD Y4, Y13, Y13
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y2, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y12, Y0
+	VFMADD231PS Y9, Y12, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y2, Y13, Y13
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y13, Y1
+	VFMADD231PS Y9, Y13, Y1
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1327,7 +1327,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -1454,9 +1454,9 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y0
+	VFMADD231PS Y9, Y11, Y0
 	VPXOR Y11, Y11, Y11
 	VMOVDQU 32(SI), Y4
 	VPSRLW $4, Y4, Y6
@@ -1537,9 +1537,9 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VPXOR Y11, Y11, Y11
 	VMOVDQU (SI)(BX*1), Y4
 	VPSRLW $4, Y4, Y6
@@ -1620,9 +1620,9 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS (R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y2
+	VFMADD231PS Y9, Y11, Y2
 	VPXOR Y11, Y11, Y11
 	VMOVDQU 32(SI)(BX*1), Y4
 	VPSRLW $4, Y4, Y6
@@ -1703,9 +1703,9 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS 16(R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y3
+	VFMADD231PS Y9, Y11, Y3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1759,7 +1759,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1919,22 +1919,22 @@ block:
 	VPADDD Y5, Y13, Y13
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VCVTPH2PS 32(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y12, Y0
+	VFMADD231PS Y9, Y12, Y0
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y13, Y1
+	VFMADD231PS Y9, Y13, Y1
 	VPXOR Y10, Y10, Y10
 	VPXOR Y11, Y11, Y11
 	VPXOR Y12, Y12, Y12
@@ -2065,22 +2065,22 @@ block:
 	VPADDD Y5, Y13, Y13
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y10, Y2
+	VFMADD231PS Y9, Y10, Y2
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y3
+	VFMADD231PS Y9, Y11, Y3
 	VCVTPH2PS 48(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y12, Y2
+	VFMADD231PS Y9, Y12, Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y13, Y3
+	VFMADD231PS Y9, Y13, Y3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -2121,7 +2121,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2322,24 +2322,24 @@ asked:
 	VPADDD Y4, Y13, Y13
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y2, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y2, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VCVTPH2PS 32(R8), Y2
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y2, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y12, Y0
+	VFMADD231PS Y9, Y12, Y0
 	VCVTPH2PS 48(R8), Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y2, Y13, Y13
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y13, Y1
+	VFMADD231PS Y9, Y13, Y1
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -2370,7 +2370,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -2508,14 +2508,14 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTPH2PS 32(R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y0
+	VFMADD231PS Y9, Y11, Y0
 	VPXOR Y10, Y10, Y10
 	VPXOR Y11, Y11, Y11
 	VMOVDQU 32(SI), Y4
@@ -2605,14 +2605,14 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y9, Y10, Y1
 	VCVTPH2PS 48(R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VPXOR Y10, Y10, Y10
 	VPXOR Y11, Y11, Y11
 	VMOVDQU (SI)(BX*1), Y4
@@ -2702,14 +2702,14 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS (R8)(DX*1), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y10, Y2
+	VFMADD231PS Y9, Y10, Y2
 	VCVTPH2PS 32(R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y2
+	VFMADD231PS Y9, Y11, Y2
 	VPXOR Y10, Y10, Y10
 	VPXOR Y11, Y11, Y11
 	VMOVDQU 32(SI)(BX*1), Y4
@@ -2799,14 +2799,14 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS 16(R8)(DX*1), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y10, Y3
+	VFMADD231PS Y9, Y10, Y3
 	VCVTPH2PS 48(R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y3
+	VFMADD231PS Y9, Y11, Y3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9

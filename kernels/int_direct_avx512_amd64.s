@@ -12,7 +12,7 @@
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -25,6 +25,8 @@ TEXT ·mul8AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ intTile_actView+actView_width(BX), R11
 	MOVQ intTile_blocks(BX), AX
 	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z19
 	SHLQ $2, R11
 	MOVQ R13, R14
 panel:
@@ -142,30 +144,23 @@ block:
 	VPDPBUSD.BCST 220(DI), Z8, Z17
 	VPDPBUSD.BCST 252(DI), Z8, Z18
 	VCVTPH2PS (R8), Z8
-	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z11, Z0
-	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z12, Z1
-	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z13, Z2
-	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z14, Z3
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z15, Z4
-	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z16, Z5
-	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z17, Z6
-	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z18, Z7
+	VMULPS Z19, Z8, Z9
+	VFMADD213PS Z9, Z8, Z11
+	VFMADD231PS.BCST (R9), Z11, Z0
+	VFMADD213PS Z9, Z8, Z12
+	VFMADD231PS.BCST 4(R9), Z12, Z1
+	VFMADD213PS Z9, Z8, Z13
+	VFMADD231PS.BCST 8(R9), Z13, Z2
+	VFMADD213PS Z9, Z8, Z14
+	VFMADD231PS.BCST 12(R9), Z14, Z3
+	VFMADD213PS Z9, Z8, Z15
+	VFMADD231PS.BCST 16(R9), Z15, Z4
+	VFMADD213PS Z9, Z8, Z16
+	VFMADD231PS.BCST 20(R9), Z16, Z5
+	VFMADD213PS Z9, Z8, Z17
+	VFMADD231PS.BCST 24(R9), Z17, Z6
+	VFMADD213PS Z9, Z8, Z18
+	VFMADD231PS.BCST 28(R9), Z18, Z7
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -252,7 +247,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -318,17 +313,17 @@ block:
 	VPDPBUSD.BCST 124(DI), Z4, Z10
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z7, Z0
+	VMULPS Z4, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z8, Z1
+	VMULPS Z4, Z8, Z8
+	VFMADD231PS.BCST 4(R9), Z8, Z1
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z9, Z2
+	VMULPS Z4, Z9, Z9
+	VFMADD231PS.BCST 8(R9), Z9, Z2
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z10, Z3
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST 12(R9), Z10, Z3
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -380,7 +375,7 @@ store3:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -426,11 +421,11 @@ block:
 	VPDPBUSD.BCST 60(DI), Z2, Z6
 	VCVTPH2PS (R8), Z2
 	VCVTDQ2PS Z5, Z5
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z5, Z0
+	VMULPS Z2, Z5, Z5
+	VFMADD231PS.BCST (R9), Z5, Z0
 	VCVTDQ2PS Z6, Z6
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z6, Z1
+	VMULPS Z2, Z6, Z6
+	VFMADD231PS.BCST 4(R9), Z6, Z1
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -470,7 +465,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -517,8 +512,8 @@ asked:
 	VPDPBUSD.BCST 28(DI), Z1, Z4
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z4, Z4
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z4, Z0
+	VMULPS Z1, Z4, Z4
+	VFMADD231PS.BCST (R9), Z4, Z0
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -550,7 +545,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -689,20 +684,20 @@ asked:
 	VPDPBUSD Z9, Z7, Z13
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z10, Z0
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST (R9), Z10, Z0
 	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z11, Z1
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST (R9), Z11, Z1
 	VCVTPH2PS (R8)(DX*2), Z4
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z12, Z2
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST (R9), Z12, Z2
 	VCVTPH2PS (R8)(CX*1), Z4
 	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z13, Z3
+	VMULPS Z4, Z13, Z13
+	VFMADD231PS.BCST (R9), Z13, Z3
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -764,7 +759,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -781,6 +776,8 @@ TEXT ·mul6AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z11
 	MOVL $0x30303030, CX
 	VPBROADCASTD CX, Z12
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z22
 	SHLQ $2, R11
 	MOVQ R13, R14
 panel:
@@ -927,30 +924,23 @@ block:
 	VPDPBUSD.BCST 220(DI), Z10, Z20
 	VPDPBUSD.BCST 252(DI), Z10, Z21
 	VCVTPH2PS (R8), Z8
-	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z14, Z0
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z15, Z1
-	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z16, Z2
-	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z17, Z3
-	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z18, Z4
-	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z19, Z5
-	VCVTDQ2PS Z20, Z20
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z20, Z6
-	VCVTDQ2PS Z21, Z21
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z21, Z7
+	VMULPS Z22, Z8, Z9
+	VFMADD213PS Z9, Z8, Z14
+	VFMADD231PS.BCST (R9), Z14, Z0
+	VFMADD213PS Z9, Z8, Z15
+	VFMADD231PS.BCST 4(R9), Z15, Z1
+	VFMADD213PS Z9, Z8, Z16
+	VFMADD231PS.BCST 8(R9), Z16, Z2
+	VFMADD213PS Z9, Z8, Z17
+	VFMADD231PS.BCST 12(R9), Z17, Z3
+	VFMADD213PS Z9, Z8, Z18
+	VFMADD231PS.BCST 16(R9), Z18, Z4
+	VFMADD213PS Z9, Z8, Z19
+	VFMADD231PS.BCST 20(R9), Z19, Z5
+	VFMADD213PS Z9, Z8, Z20
+	VFMADD231PS.BCST 24(R9), Z20, Z6
+	VFMADD213PS Z9, Z8, Z21
+	VFMADD231PS.BCST 28(R9), Z21, Z7
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1037,7 +1027,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1141,17 +1131,17 @@ block:
 	VPDPBUSD.BCST 124(DI), Z6, Z13
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z10, Z0
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST (R9), Z10, Z0
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z11, Z1
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST 4(R9), Z11, Z1
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z12, Z2
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST 8(R9), Z12, Z2
 	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z13, Z3
+	VMULPS Z4, Z13, Z13
+	VFMADD231PS.BCST 12(R9), Z13, Z3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1203,7 +1193,7 @@ store3:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1285,11 +1275,11 @@ block:
 	VPDPBUSD.BCST 60(DI), Z4, Z9
 	VCVTPH2PS (R8), Z2
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z8, Z0
+	VMULPS Z2, Z8, Z8
+	VFMADD231PS.BCST (R9), Z8, Z0
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z9, Z1
+	VMULPS Z2, Z9, Z9
+	VFMADD231PS.BCST 4(R9), Z9, Z1
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1329,7 +1319,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1409,8 +1399,8 @@ asked:
 	VPDPBUSD.BCST 28(DI), Z3, Z7
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z7, Z0
+	VMULPS Z1, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1442,7 +1432,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -1698,20 +1688,20 @@ asked:
 	VPDPBUSD Z15, Z12, Z19
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z16, Z0
+	VMULPS Z4, Z16, Z16
+	VFMADD231PS.BCST (R9), Z16, Z0
 	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z17, Z1
+	VMULPS Z4, Z17, Z17
+	VFMADD231PS.BCST (R9), Z17, Z1
 	VCVTPH2PS (R8)(DX*2), Z4
 	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z18, Z2
+	VMULPS Z4, Z18, Z18
+	VFMADD231PS.BCST (R9), Z18, Z2
 	VCVTPH2PS (R8)(CX*1), Z4
 	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z19, Z3
+	VMULPS Z4, Z19, Z19
+	VFMADD231PS.BCST (R9), Z19, Z3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1773,7 +1763,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1863,18 +1853,18 @@ block:
 	VPDPBUSD.BCST 60(DI), Z4, Z11
 	VCVTPH2PS (R8), Z2
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z8, Z0
+	VMULPS Z2, Z8, Z8
+	VFMADD231PS.BCST (R9), Z8, Z0
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z9, Z1
+	VMULPS Z2, Z9, Z9
+	VFMADD231PS.BCST 4(R9), Z9, Z1
 	VCVTPH2PS 32(R8), Z2
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z10, Z0
+	VMULPS Z2, Z10, Z10
+	VFMADD231PS.BCST (R9), Z10, Z0
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z11, Z1
+	VMULPS Z2, Z11, Z11
+	VFMADD231PS.BCST 4(R9), Z11, Z1
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1911,7 +1901,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1996,12 +1986,12 @@ asked:
 	VPDPBUSD.BCST 28(DI), Z3, Z8
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z7, Z0
+	VMULPS Z1, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	VCVTPH2PS 32(R8), Z1
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z8, Z0
+	VMULPS Z1, Z8, Z8
+	VFMADD231PS.BCST (R9), Z8, Z0
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -2030,7 +2020,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -2294,36 +2284,36 @@ asked:
 	VPDPBUSD Z15, Z12, Z23
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z16, Z0
+	VMULPS Z4, Z16, Z16
+	VFMADD231PS.BCST (R9), Z16, Z0
 	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z17, Z1
+	VMULPS Z4, Z17, Z17
+	VFMADD231PS.BCST (R9), Z17, Z1
 	VCVTPH2PS (R8)(DX*2), Z4
 	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z18, Z2
+	VMULPS Z4, Z18, Z18
+	VFMADD231PS.BCST (R9), Z18, Z2
 	VCVTPH2PS (R8)(R13*1), Z4
 	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z19, Z3
+	VMULPS Z4, Z19, Z19
+	VFMADD231PS.BCST (R9), Z19, Z3
 	VCVTPH2PS 32(R8), Z4
 	VCVTDQ2PS Z20, Z20
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z20, Z0
+	VMULPS Z4, Z20, Z20
+	VFMADD231PS.BCST (R9), Z20, Z0
 	VCVTPH2PS 32(R8)(DX*1), Z4
 	VCVTDQ2PS Z21, Z21
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z21, Z1
+	VMULPS Z4, Z21, Z21
+	VFMADD231PS.BCST (R9), Z21, Z1
 	VCVTPH2PS 32(R8)(DX*2), Z4
 	VCVTDQ2PS Z22, Z22
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z22, Z2
+	VMULPS Z4, Z22, Z22
+	VFMADD231PS.BCST (R9), Z22, Z2
 	VCVTPH2PS 32(R8)(R13*1), Z4
 	VCVTDQ2PS Z23, Z23
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z23, Z3
+	VMULPS Z4, Z23, Z23
+	VFMADD231PS.BCST (R9), Z23, Z3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -2382,7 +2372,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2398,6 +2388,8 @@ TEXT ·mul6ShortSuperAVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z11
 	MOVL $0x30303030, CX
 	VPBROADCASTD CX, Z12
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z31
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_half(BX), CX
 	SHLQ $2, R11
@@ -2564,57 +2556,43 @@ sameSuper:
 	VPMOVSXBD (R8), Z8
 	VCVTDQ2PS Z8, Z8
 	VMULPS Z30, Z8, Z8
-	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z14, Z0
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z15, Z1
-	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z16, Z2
-	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z17, Z3
-	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z18, Z4
-	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z19, Z5
-	VCVTDQ2PS Z20, Z20
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z20, Z6
-	VCVTDQ2PS Z21, Z21
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z21, Z7
+	VMULPS Z31, Z8, Z9
+	VFMADD213PS Z9, Z8, Z14
+	VFMADD231PS.BCST (R9), Z14, Z0
+	VFMADD213PS Z9, Z8, Z15
+	VFMADD231PS.BCST 4(R9), Z15, Z1
+	VFMADD213PS Z9, Z8, Z16
+	VFMADD231PS.BCST 8(R9), Z16, Z2
+	VFMADD213PS Z9, Z8, Z17
+	VFMADD231PS.BCST 12(R9), Z17, Z3
+	VFMADD213PS Z9, Z8, Z18
+	VFMADD231PS.BCST 16(R9), Z18, Z4
+	VFMADD213PS Z9, Z8, Z19
+	VFMADD231PS.BCST 20(R9), Z19, Z5
+	VFMADD213PS Z9, Z8, Z20
+	VFMADD231PS.BCST 24(R9), Z20, Z6
+	VFMADD213PS Z9, Z8, Z21
+	VFMADD231PS.BCST 28(R9), Z21, Z7
 	VPMOVSXBD 16(R8), Z8
 	VCVTDQ2PS Z8, Z8
 	VMULPS Z30, Z8, Z8
-	VCVTDQ2PS Z22, Z22
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z22, Z0
-	VCVTDQ2PS Z23, Z23
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z23, Z1
-	VCVTDQ2PS Z24, Z24
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z24, Z2
-	VCVTDQ2PS Z25, Z25
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z25, Z3
-	VCVTDQ2PS Z26, Z26
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z26, Z4
-	VCVTDQ2PS Z27, Z27
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z27, Z5
-	VCVTDQ2PS Z28, Z28
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z28, Z6
-	VCVTDQ2PS Z29, Z29
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z29, Z7
+	VMULPS Z31, Z8, Z9
+	VFMADD213PS Z9, Z8, Z22
+	VFMADD231PS.BCST (R9), Z22, Z0
+	VFMADD213PS Z9, Z8, Z23
+	VFMADD231PS.BCST 4(R9), Z23, Z1
+	VFMADD213PS Z9, Z8, Z24
+	VFMADD231PS.BCST 8(R9), Z24, Z2
+	VFMADD213PS Z9, Z8, Z25
+	VFMADD231PS.BCST 12(R9), Z25, Z3
+	VFMADD213PS Z9, Z8, Z26
+	VFMADD231PS.BCST 16(R9), Z26, Z4
+	VFMADD213PS Z9, Z8, Z27
+	VFMADD231PS.BCST 20(R9), Z27, Z5
+	VFMADD213PS Z9, Z8, Z28
+	VFMADD231PS.BCST 24(R9), Z28, Z6
+	VFMADD213PS Z9, Z8, Z29
+	VFMADD231PS.BCST 28(R9), Z29, Z7
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -2698,7 +2676,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2824,32 +2802,32 @@ sameSuper:
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z18, Z4, Z4
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z10, Z0
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST (R9), Z10, Z0
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z11, Z1
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST 4(R9), Z11, Z1
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z12, Z2
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST 8(R9), Z12, Z2
 	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z13, Z3
+	VMULPS Z4, Z13, Z13
+	VFMADD231PS.BCST 12(R9), Z13, Z3
 	VPMOVSXBD 16(R8), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z18, Z4, Z4
 	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z14, Z0
+	VMULPS Z4, Z14, Z14
+	VFMADD231PS.BCST (R9), Z14, Z0
 	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z15, Z1
+	VMULPS Z4, Z15, Z15
+	VFMADD231PS.BCST 4(R9), Z15, Z1
 	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z16, Z2
+	VMULPS Z4, Z16, Z16
+	VFMADD231PS.BCST 8(R9), Z16, Z2
 	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z17, Z3
+	VMULPS Z4, Z17, Z17
+	VFMADD231PS.BCST 12(R9), Z17, Z3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -2898,7 +2876,7 @@ store3:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2996,20 +2974,20 @@ sameSuper:
 	VCVTDQ2PS Z2, Z2
 	VMULPS Z12, Z2, Z2
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z8, Z0
+	VMULPS Z2, Z8, Z8
+	VFMADD231PS.BCST (R9), Z8, Z0
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z9, Z1
+	VMULPS Z2, Z9, Z9
+	VFMADD231PS.BCST 4(R9), Z9, Z1
 	VPMOVSXBD 16(R8), Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS Z12, Z2, Z2
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z10, Z0
+	VMULPS Z2, Z10, Z10
+	VFMADD231PS.BCST (R9), Z10, Z0
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z11, Z1
+	VMULPS Z2, Z11, Z11
+	VFMADD231PS.BCST 4(R9), Z11, Z1
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -3046,7 +3024,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3139,14 +3117,14 @@ asked:
 	VCVTDQ2PS Z1, Z1
 	VMULPS Z9, Z1, Z1
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z7, Z0
+	VMULPS Z1, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	VPMOVSXBD 16(R8), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS Z9, Z1, Z1
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z8, Z0
+	VMULPS Z1, Z8, Z8
+	VFMADD231PS.BCST (R9), Z8, Z0
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -3175,7 +3153,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -3450,50 +3428,50 @@ asked:
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z24, Z4, Z4
 	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z16, Z0
+	VMULPS Z4, Z16, Z16
+	VFMADD231PS.BCST (R9), Z16, Z0
 	VPMOVSXBD (R8)(DX*1), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z25, Z4, Z4
 	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z17, Z1
+	VMULPS Z4, Z17, Z17
+	VFMADD231PS.BCST (R9), Z17, Z1
 	VPMOVSXBD (R8)(DX*2), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z26, Z4, Z4
 	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z18, Z2
+	VMULPS Z4, Z18, Z18
+	VFMADD231PS.BCST (R9), Z18, Z2
 	VPMOVSXBD (R8)(R13*1), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z27, Z4, Z4
 	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z19, Z3
+	VMULPS Z4, Z19, Z19
+	VFMADD231PS.BCST (R9), Z19, Z3
 	VPMOVSXBD 16(R8), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z24, Z4, Z4
 	VCVTDQ2PS Z20, Z20
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z20, Z0
+	VMULPS Z4, Z20, Z20
+	VFMADD231PS.BCST (R9), Z20, Z0
 	VPMOVSXBD 16(R8)(DX*1), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z25, Z4, Z4
 	VCVTDQ2PS Z21, Z21
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z21, Z1
+	VMULPS Z4, Z21, Z21
+	VFMADD231PS.BCST (R9), Z21, Z1
 	VPMOVSXBD 16(R8)(DX*2), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z26, Z4, Z4
 	VCVTDQ2PS Z22, Z22
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z22, Z2
+	VMULPS Z4, Z22, Z22
+	VFMADD231PS.BCST (R9), Z22, Z2
 	VPMOVSXBD 16(R8)(R13*1), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z27, Z4, Z4
 	VCVTDQ2PS Z23, Z23
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z23, Z3
+	VMULPS Z4, Z23, Z23
+	VFMADD231PS.BCST (R9), Z23, Z3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9

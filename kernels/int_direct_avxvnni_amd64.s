@@ -12,7 +12,7 @@
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -102,22 +102,22 @@ block:
 	BYTE $0xc4; BYTE $0x62; BYTE $0x55; BYTE $0x50; BYTE $0xdf // VPDPBUSD Y7, Y5, Y11
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y8, Y8
+	VMULPS Y4, Y8, Y8
 	VBROADCASTSS (R9), Y7
-	VMULPS Y7, Y4, Y6
-	VFMADD231PS Y6, Y8, Y0
+	VFMADD231PS Y7, Y8, Y0
 	VCVTDQ2PS Y9, Y9
+	VMULPS Y4, Y9, Y9
 	VBROADCASTSS 4(R9), Y7
-	VMULPS Y7, Y4, Y6
-	VFMADD231PS Y6, Y9, Y1
+	VFMADD231PS Y7, Y9, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y7
-	VMULPS Y7, Y4, Y6
-	VFMADD231PS Y6, Y10, Y2
+	VFMADD231PS Y7, Y10, Y2
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS 4(R9), Y7
-	VMULPS Y7, Y4, Y6
-	VFMADD231PS Y6, Y11, Y3
+	VFMADD231PS Y7, Y11, Y3
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -161,7 +161,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -234,14 +234,14 @@ asked:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x65; BYTE $0x50; BYTE $0xfd // VPDPBUSD Y5, Y3, Y7
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y6, Y6
+	VMULPS Y2, Y6, Y6
 	VBROADCASTSS (R9), Y5
-	VMULPS Y5, Y2, Y4
-	VFMADD231PS Y4, Y6, Y0
+	VFMADD231PS Y5, Y6, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y7, Y7
+	VMULPS Y2, Y7, Y7
 	VBROADCASTSS (R9), Y5
-	VMULPS Y5, Y2, Y4
-	VFMADD231PS Y4, Y7, Y1
+	VFMADD231PS Y5, Y7, Y1
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -275,7 +275,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -449,22 +449,22 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x3d; BYTE $0x50; BYTE $0xfb // VPDPBUSD Y11, Y8, Y15
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y11
-	VMULPS Y11, Y4, Y6
-	VFMADD231PS Y6, Y12, Y0
+	VFMADD231PS Y11, Y12, Y0
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y11
-	VMULPS Y11, Y4, Y6
-	VFMADD231PS Y6, Y13, Y1
+	VFMADD231PS Y11, Y13, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y14, Y14
+	VMULPS Y4, Y14, Y14
 	VBROADCASTSS (R9), Y11
-	VMULPS Y11, Y4, Y6
-	VFMADD231PS Y6, Y14, Y2
+	VFMADD231PS Y11, Y14, Y2
 	VCVTDQ2PS Y15, Y15
+	VMULPS Y4, Y15, Y15
 	VBROADCASTSS 4(R9), Y11
-	VMULPS Y11, Y4, Y6
-	VFMADD231PS Y6, Y15, Y3
+	VFMADD231PS Y11, Y15, Y3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -508,7 +508,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -662,14 +662,14 @@ asked:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xd9 // VPDPBUSD Y9, Y6, Y11
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y2, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y2, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -703,7 +703,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -821,22 +821,22 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xe9 // VPDPBUSD Y9, Y6, Y13
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VCVTPH2PS 32(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y12, Y0
+	VFMADD231PS Y9, Y12, Y0
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y13, Y1
+	VFMADD231PS Y9, Y13, Y1
 	VPBROADCASTD (R10), Y12
 	VPSRAD $2, Y12, Y12
 	VPBROADCASTD (CX), Y10
@@ -927,22 +927,22 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xe9 // VPDPBUSD Y9, Y6, Y13
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y10, Y2
+	VFMADD231PS Y9, Y10, Y2
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y3
+	VFMADD231PS Y9, Y11, Y3
 	VCVTPH2PS 48(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y12, Y2
+	VFMADD231PS Y9, Y12, Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y13, Y3
+	VFMADD231PS Y9, Y13, Y3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -983,7 +983,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1143,24 +1143,24 @@ asked:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xe9 // VPDPBUSD Y9, Y6, Y13
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y2, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y2, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VCVTPH2PS 32(R8), Y2
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y2, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y12, Y0
+	VFMADD231PS Y9, Y12, Y0
 	VCVTPH2PS 48(R8), Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y2, Y13, Y13
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y13, Y1
+	VFMADD231PS Y9, Y13, Y1
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9

@@ -14,7 +14,7 @@
 //	V0 to V7 results
 //	V8 to V15 sums of a block
 //	V16 to V19 activations, then corrections
-//	V20 to V27 weights, then scales and products
+//	V20 to V27 weights, then scales
 //	V28 scales of activations
 TEXT ·mul8DotT2(SB), NOSPLIT, $0-8
 	MOVD c+0(FP), R0
@@ -127,30 +127,30 @@ block:
 	WORD $0x4e217ad5 // FCVTL2 V21, V22
 	WORD $0x0e217af6 // FCVTL V22, V23
 	WORD $0x4e217af7 // FCVTL2 V23, V23
-	WORD $0x4f9c9298 // FMUL.4S V24, V20, V28[0]
-	WORD $0x4f9c92b9 // FMUL.4S V25, V21, V28[0]
-	WORD $0x4f9c92da // FMUL.4S V26, V22, V28[0]
-	WORD $0x4f9c92fb // FMUL.4S V27, V23, V28[0]
 	WORD $0x4e21d908 // SCVTF.4S V8, V8
 	WORD $0x4e21d929 // SCVTF.4S V9, V9
 	WORD $0x4e21d94a // SCVTF.4S V10, V10
 	WORD $0x4e21d96b // SCVTF.4S V11, V11
-	VFMLA V24.S4, V8.S4, V0.S4
-	VFMLA V25.S4, V9.S4, V1.S4
-	VFMLA V26.S4, V10.S4, V2.S4
-	VFMLA V27.S4, V11.S4, V3.S4
-	WORD $0x4fbc9298 // FMUL.4S V24, V20, V28[1]
-	WORD $0x4fbc92b9 // FMUL.4S V25, V21, V28[1]
-	WORD $0x4fbc92da // FMUL.4S V26, V22, V28[1]
-	WORD $0x4fbc92fb // FMUL.4S V27, V23, V28[1]
 	WORD $0x4e21d98c // SCVTF.4S V12, V12
 	WORD $0x4e21d9ad // SCVTF.4S V13, V13
 	WORD $0x4e21d9ce // SCVTF.4S V14, V14
 	WORD $0x4e21d9ef // SCVTF.4S V15, V15
-	VFMLA V24.S4, V12.S4, V4.S4
-	VFMLA V25.S4, V13.S4, V5.S4
-	VFMLA V26.S4, V14.S4, V6.S4
-	VFMLA V27.S4, V15.S4, V7.S4
+	WORD $0x6e34dd08 // FMUL.4S V8, V8, V20
+	WORD $0x6e35dd29 // FMUL.4S V9, V9, V21
+	WORD $0x6e36dd4a // FMUL.4S V10, V10, V22
+	WORD $0x6e37dd6b // FMUL.4S V11, V11, V23
+	WORD $0x6e34dd8c // FMUL.4S V12, V12, V20
+	WORD $0x6e35ddad // FMUL.4S V13, V13, V21
+	WORD $0x6e36ddce // FMUL.4S V14, V14, V22
+	WORD $0x6e37ddef // FMUL.4S V15, V15, V23
+	WORD $0x4f9c1100 // FMLA.4S V0, V8, V28[0]
+	WORD $0x4f9c1121 // FMLA.4S V1, V9, V28[0]
+	WORD $0x4f9c1142 // FMLA.4S V2, V10, V28[0]
+	WORD $0x4f9c1163 // FMLA.4S V3, V11, V28[0]
+	WORD $0x4fbc1184 // FMLA.4S V4, V12, V28[1]
+	WORD $0x4fbc11a5 // FMLA.4S V5, V13, V28[1]
+	WORD $0x4fbc11c6 // FMLA.4S V6, V14, V28[1]
+	WORD $0x4fbc11e7 // FMLA.4S V7, V15, V28[1]
 	SUBS $1, R9
 	BNE block
 	ADD $32, R2
@@ -187,7 +187,7 @@ write2:
 //	V0 to V3 results
 //	V4 to V7 sums of a block
 //	V8 to V9 activations, then corrections
-//	V10 to V17 weights, then scales and products
+//	V10 to V17 weights, then scales
 //	V18 to V21 scales of a group
 //	V22 scales of activations
 TEXT ·mul8DotT1(SB), NOSPLIT, $0-8
@@ -261,18 +261,18 @@ block:
 	WORD $0x4fa9e9e5 // SDOT.4S V5, V15, V9[3]
 	WORD $0x4fa9ea06 // SDOT.4S V6, V16, V9[3]
 	WORD $0x4fa9ea27 // SDOT.4S V7, V17, V9[3]
-	WORD $0x4f96924e // FMUL.4S V14, V18, V22[0]
-	WORD $0x4f96926f // FMUL.4S V15, V19, V22[0]
-	WORD $0x4f969290 // FMUL.4S V16, V20, V22[0]
-	WORD $0x4f9692b1 // FMUL.4S V17, V21, V22[0]
 	WORD $0x4e21d884 // SCVTF.4S V4, V4
 	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
 	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
 	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
-	VFMLA V14.S4, V4.S4, V0.S4
-	VFMLA V15.S4, V5.S4, V1.S4
-	VFMLA V16.S4, V6.S4, V2.S4
-	VFMLA V17.S4, V7.S4, V3.S4
+	WORD $0x6e32dc84 // FMUL.4S V4, V4, V18
+	WORD $0x6e33dca5 // FMUL.4S V5, V5, V19
+	WORD $0x6e34dcc6 // FMUL.4S V6, V6, V20
+	WORD $0x6e35dce7 // FMUL.4S V7, V7, V21
+	WORD $0x4f961080 // FMLA.4S V0, V4, V22[0]
+	WORD $0x4f9610a1 // FMLA.4S V1, V5, V22[0]
+	WORD $0x4f9610c2 // FMLA.4S V2, V6, V22[0]
+	WORD $0x4f9610e3 // FMLA.4S V3, V7, V22[0]
 	SUBS $1, R9
 	BNE block
 	CBNZ R8, group
@@ -298,7 +298,7 @@ write1:
 //	R11 y, R12 its stride in bytes, R14 whether to add to it, R15 to R17 places within a block
 //	V0 to V15 results
 //	V16 to V23 sums of a block
-//	V24 to V27 activations, then their scales, corrections and products
+//	V24 to V27 activations, then their scales and corrections
 //	V28 to V31 weights, then scales; V31 also the mask of low nibbles
 TEXT ·mul4DotT4(SB), NOSPLIT, $0-8
 	MOVD c+0(FP), R0
@@ -445,30 +445,30 @@ block:
 	FMOVQ (R2), F29
 	WORD $0x0e217bbc // FCVTL V28, V29
 	WORD $0x4e217bbd // FCVTL2 V29, V29
-	WORD $0x4f989399 // FMUL.4S V25, V28, V24[0]
-	WORD $0x4f9893ba // FMUL.4S V26, V29, V24[0]
-	WORD $0x4fb8939b // FMUL.4S V27, V28, V24[1]
 	WORD $0x4e21da10 // SCVTF.4S V16, V16
 	WORD $0x4e21da31 // SCVTF.4S V17, V17
 	WORD $0x4e21da52 // SCVTF.4S V18, V18
-	VFMLA V25.S4, V16.S4, V0.S4
-	VFMLA V26.S4, V17.S4, V1.S4
-	VFMLA V27.S4, V18.S4, V4.S4
-	WORD $0x4fb893b9 // FMUL.4S V25, V29, V24[1]
-	WORD $0x4f989b9a // FMUL.4S V26, V28, V24[2]
-	WORD $0x4f989bbb // FMUL.4S V27, V29, V24[2]
 	WORD $0x4e21da73 // SCVTF.4S V19, V19
 	WORD $0x4e21da94 // SCVTF.4S V20, V20
 	WORD $0x4e21dab5 // SCVTF.4S V21, V21
-	VFMLA V25.S4, V19.S4, V5.S4
-	VFMLA V26.S4, V20.S4, V8.S4
-	VFMLA V27.S4, V21.S4, V9.S4
-	WORD $0x4fb89b99 // FMUL.4S V25, V28, V24[3]
-	WORD $0x4fb89bba // FMUL.4S V26, V29, V24[3]
 	WORD $0x4e21dad6 // SCVTF.4S V22, V22
 	WORD $0x4e21daf7 // SCVTF.4S V23, V23
-	VFMLA V25.S4, V22.S4, V12.S4
-	VFMLA V26.S4, V23.S4, V13.S4
+	WORD $0x6e3cde10 // FMUL.4S V16, V16, V28
+	WORD $0x6e3dde31 // FMUL.4S V17, V17, V29
+	WORD $0x6e3cde52 // FMUL.4S V18, V18, V28
+	WORD $0x6e3dde73 // FMUL.4S V19, V19, V29
+	WORD $0x6e3cde94 // FMUL.4S V20, V20, V28
+	WORD $0x6e3ddeb5 // FMUL.4S V21, V21, V29
+	WORD $0x6e3cded6 // FMUL.4S V22, V22, V28
+	WORD $0x6e3ddef7 // FMUL.4S V23, V23, V29
+	WORD $0x4f981200 // FMLA.4S V0, V16, V24[0]
+	WORD $0x4f981221 // FMLA.4S V1, V17, V24[0]
+	WORD $0x4fb81244 // FMLA.4S V4, V18, V24[1]
+	WORD $0x4fb81265 // FMLA.4S V5, V19, V24[1]
+	WORD $0x4f981a88 // FMLA.4S V8, V20, V24[2]
+	WORD $0x4f981aa9 // FMLA.4S V9, V21, V24[2]
+	WORD $0x4fb81acc // FMLA.4S V12, V22, V24[3]
+	WORD $0x4fb81aed // FMLA.4S V13, V23, V24[3]
 	CBZ R13, noMinimums1
 	FMOVQ (R5), F25
 	WORD $0x4f39e739 // SCVTF.4S V25, V25, $7
@@ -595,30 +595,30 @@ noMinimums1:
 	FMOVQ 16(R2), F29
 	WORD $0x0e217bbc // FCVTL V28, V29
 	WORD $0x4e217bbd // FCVTL2 V29, V29
-	WORD $0x4f989399 // FMUL.4S V25, V28, V24[0]
-	WORD $0x4f9893ba // FMUL.4S V26, V29, V24[0]
-	WORD $0x4fb8939b // FMUL.4S V27, V28, V24[1]
 	WORD $0x4e21da10 // SCVTF.4S V16, V16
 	WORD $0x4e21da31 // SCVTF.4S V17, V17
 	WORD $0x4e21da52 // SCVTF.4S V18, V18
-	VFMLA V25.S4, V16.S4, V2.S4
-	VFMLA V26.S4, V17.S4, V3.S4
-	VFMLA V27.S4, V18.S4, V6.S4
-	WORD $0x4fb893b9 // FMUL.4S V25, V29, V24[1]
-	WORD $0x4f989b9a // FMUL.4S V26, V28, V24[2]
-	WORD $0x4f989bbb // FMUL.4S V27, V29, V24[2]
 	WORD $0x4e21da73 // SCVTF.4S V19, V19
 	WORD $0x4e21da94 // SCVTF.4S V20, V20
 	WORD $0x4e21dab5 // SCVTF.4S V21, V21
-	VFMLA V25.S4, V19.S4, V7.S4
-	VFMLA V26.S4, V20.S4, V10.S4
-	VFMLA V27.S4, V21.S4, V11.S4
-	WORD $0x4fb89b99 // FMUL.4S V25, V28, V24[3]
-	WORD $0x4fb89bba // FMUL.4S V26, V29, V24[3]
 	WORD $0x4e21dad6 // SCVTF.4S V22, V22
 	WORD $0x4e21daf7 // SCVTF.4S V23, V23
-	VFMLA V25.S4, V22.S4, V14.S4
-	VFMLA V26.S4, V23.S4, V15.S4
+	WORD $0x6e3cde10 // FMUL.4S V16, V16, V28
+	WORD $0x6e3dde31 // FMUL.4S V17, V17, V29
+	WORD $0x6e3cde52 // FMUL.4S V18, V18, V28
+	WORD $0x6e3dde73 // FMUL.4S V19, V19, V29
+	WORD $0x6e3cde94 // FMUL.4S V20, V20, V28
+	WORD $0x6e3ddeb5 // FMUL.4S V21, V21, V29
+	WORD $0x6e3cded6 // FMUL.4S V22, V22, V28
+	WORD $0x6e3ddef7 // FMUL.4S V23, V23, V29
+	WORD $0x4f981202 // FMLA.4S V2, V16, V24[0]
+	WORD $0x4f981223 // FMLA.4S V3, V17, V24[0]
+	WORD $0x4fb81246 // FMLA.4S V6, V18, V24[1]
+	WORD $0x4fb81267 // FMLA.4S V7, V19, V24[1]
+	WORD $0x4f981a8a // FMLA.4S V10, V20, V24[2]
+	WORD $0x4f981aab // FMLA.4S V11, V21, V24[2]
+	WORD $0x4fb81ace // FMLA.4S V14, V22, V24[3]
+	WORD $0x4fb81aef // FMLA.4S V15, V23, V24[3]
 	CBZ R13, noMinimums2
 	FMOVQ (R5), F25
 	WORD $0x4f39e739 // SCVTF.4S V25, V25, $7
@@ -696,7 +696,7 @@ write7:
 //	V0 to V7 results
 //	V8 to V15 sums of a block
 //	V16 to V19 activations, then corrections
-//	V20 to V27 weights, then scales and products
+//	V20 to V27 weights, then scales
 //	V28 mask of low nibbles
 //	V29 corrections
 //	V30 scales of activations
@@ -844,30 +844,30 @@ block:
 	WORD $0x4e217ad5 // FCVTL2 V21, V22
 	WORD $0x0e217af6 // FCVTL V22, V23
 	WORD $0x4e217af7 // FCVTL2 V23, V23
-	WORD $0x4f9e9298 // FMUL.4S V24, V20, V30[0]
-	WORD $0x4f9e92b9 // FMUL.4S V25, V21, V30[0]
-	WORD $0x4f9e92da // FMUL.4S V26, V22, V30[0]
-	WORD $0x4f9e92fb // FMUL.4S V27, V23, V30[0]
 	WORD $0x4e21d908 // SCVTF.4S V8, V8
 	WORD $0x4e21d929 // SCVTF.4S V9, V9
 	WORD $0x4e21d94a // SCVTF.4S V10, V10
 	WORD $0x4e21d96b // SCVTF.4S V11, V11
-	VFMLA V24.S4, V8.S4, V0.S4
-	VFMLA V25.S4, V9.S4, V1.S4
-	VFMLA V26.S4, V10.S4, V2.S4
-	VFMLA V27.S4, V11.S4, V3.S4
-	WORD $0x4fbe9298 // FMUL.4S V24, V20, V30[1]
-	WORD $0x4fbe92b9 // FMUL.4S V25, V21, V30[1]
-	WORD $0x4fbe92da // FMUL.4S V26, V22, V30[1]
-	WORD $0x4fbe92fb // FMUL.4S V27, V23, V30[1]
 	WORD $0x4e21d98c // SCVTF.4S V12, V12
 	WORD $0x4e21d9ad // SCVTF.4S V13, V13
 	WORD $0x4e21d9ce // SCVTF.4S V14, V14
 	WORD $0x4e21d9ef // SCVTF.4S V15, V15
-	VFMLA V24.S4, V12.S4, V4.S4
-	VFMLA V25.S4, V13.S4, V5.S4
-	VFMLA V26.S4, V14.S4, V6.S4
-	VFMLA V27.S4, V15.S4, V7.S4
+	WORD $0x6e34dd08 // FMUL.4S V8, V8, V20
+	WORD $0x6e35dd29 // FMUL.4S V9, V9, V21
+	WORD $0x6e36dd4a // FMUL.4S V10, V10, V22
+	WORD $0x6e37dd6b // FMUL.4S V11, V11, V23
+	WORD $0x6e34dd8c // FMUL.4S V12, V12, V20
+	WORD $0x6e35ddad // FMUL.4S V13, V13, V21
+	WORD $0x6e36ddce // FMUL.4S V14, V14, V22
+	WORD $0x6e37ddef // FMUL.4S V15, V15, V23
+	WORD $0x4f9e1100 // FMLA.4S V0, V8, V30[0]
+	WORD $0x4f9e1121 // FMLA.4S V1, V9, V30[0]
+	WORD $0x4f9e1142 // FMLA.4S V2, V10, V30[0]
+	WORD $0x4f9e1163 // FMLA.4S V3, V11, V30[0]
+	WORD $0x4fbe1184 // FMLA.4S V4, V12, V30[1]
+	WORD $0x4fbe11a5 // FMLA.4S V5, V13, V30[1]
+	WORD $0x4fbe11c6 // FMLA.4S V6, V14, V30[1]
+	WORD $0x4fbe11e7 // FMLA.4S V7, V15, V30[1]
 	CBZ R13, noMinimums1
 	WORD $0x4f39e7bd // SCVTF.4S V29, V29, $7
 	WORD $0x6e3edfbd // FMUL.4S V29, V29, V30
@@ -924,7 +924,7 @@ write4:
 //	V0 to V3 results
 //	V4 to V7 sums of a block
 //	V8 to V9 activations, then corrections
-//	V10 to V17 weights, then scales and products
+//	V10 to V17 weights, then scales
 //	V18 to V21 scales of a group
 //	V22 mask of low nibbles
 //	V23 corrections
@@ -1032,18 +1032,18 @@ block:
 	WORD $0x4fa9e9e5 // SDOT.4S V5, V15, V9[3]
 	WORD $0x4fa9ea06 // SDOT.4S V6, V16, V9[3]
 	WORD $0x4fa9ea27 // SDOT.4S V7, V17, V9[3]
-	WORD $0x4f98924e // FMUL.4S V14, V18, V24[0]
-	WORD $0x4f98926f // FMUL.4S V15, V19, V24[0]
-	WORD $0x4f989290 // FMUL.4S V16, V20, V24[0]
-	WORD $0x4f9892b1 // FMUL.4S V17, V21, V24[0]
 	WORD $0x4e21d884 // SCVTF.4S V4, V4
 	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
 	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
 	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
-	VFMLA V14.S4, V4.S4, V0.S4
-	VFMLA V15.S4, V5.S4, V1.S4
-	VFMLA V16.S4, V6.S4, V2.S4
-	VFMLA V17.S4, V7.S4, V3.S4
+	WORD $0x6e32dc84 // FMUL.4S V4, V4, V18
+	WORD $0x6e33dca5 // FMUL.4S V5, V5, V19
+	WORD $0x6e34dcc6 // FMUL.4S V6, V6, V20
+	WORD $0x6e35dce7 // FMUL.4S V7, V7, V21
+	WORD $0x4f981080 // FMLA.4S V0, V4, V24[0]
+	WORD $0x4f9810a1 // FMLA.4S V1, V5, V24[0]
+	WORD $0x4f9810c2 // FMLA.4S V2, V6, V24[0]
+	WORD $0x4f9810e3 // FMLA.4S V3, V7, V24[0]
 	CBZ R13, noMinimums1
 	WORD $0x4f39e6f7 // SCVTF.4S V23, V23, $7
 	WORD $0x6e38def7 // FMUL.4S V23, V23, V24
@@ -1087,7 +1087,7 @@ write3:
 //	V4 to V7 sums of a block
 //	V8 to V9 activations, then corrections
 //	V10 their scales
-//	V11 to V18 integers, then products
+//	V11 to V18 integers
 //	V19 to V26 planes, then scales
 //	V27 a plane below another
 //	V28 what turns the offset's bit to a sign
@@ -1288,18 +1288,18 @@ block:
 	WORD $0x4e217ab4 // FCVTL2 V20, V21
 	WORD $0x0e217ad5 // FCVTL V21, V22
 	WORD $0x4e217ad6 // FCVTL2 V22, V22
-	WORD $0x4f8a926b // FMUL.4S V11, V19, V10[0]
-	WORD $0x4f8a928c // FMUL.4S V12, V20, V10[0]
-	WORD $0x4f8a92ad // FMUL.4S V13, V21, V10[0]
-	WORD $0x4f8a92ce // FMUL.4S V14, V22, V10[0]
 	WORD $0x4e21d884 // SCVTF.4S V4, V4
 	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
 	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
 	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
-	VFMLA V11.S4, V4.S4, V0.S4
-	VFMLA V12.S4, V5.S4, V1.S4
-	VFMLA V13.S4, V6.S4, V2.S4
-	VFMLA V14.S4, V7.S4, V3.S4
+	WORD $0x6e33dc84 // FMUL.4S V4, V4, V19
+	WORD $0x6e34dca5 // FMUL.4S V5, V5, V20
+	WORD $0x6e35dcc6 // FMUL.4S V6, V6, V21
+	WORD $0x6e36dce7 // FMUL.4S V7, V7, V22
+	WORD $0x4f8a1080 // FMLA.4S V0, V4, V10[0]
+	WORD $0x4f8a10a1 // FMLA.4S V1, V5, V10[0]
+	WORD $0x4f8a10c2 // FMLA.4S V2, V6, V10[0]
+	WORD $0x4f8a10e3 // FMLA.4S V3, V7, V10[0]
 	SUBS $1, R9
 	BNE block
 	ADD $32, R2
@@ -1328,7 +1328,7 @@ write1:
 //	V4 to V7 sums of a block
 //	V8 to V9 activations, then corrections
 //	V10 their scales
-//	V11 to V18 integers, then products
+//	V11 to V18 integers
 //	V19 to V26 planes, then scales
 //	V27 a plane below another
 //	V28 what turns the offset's bit to a sign
@@ -1523,18 +1523,18 @@ block:
 	WORD $0x4e217ab4 // FCVTL2 V20, V21
 	WORD $0x0e217ad5 // FCVTL V21, V22
 	WORD $0x4e217ad6 // FCVTL2 V22, V22
-	WORD $0x4f8a926b // FMUL.4S V11, V19, V10[0]
-	WORD $0x4f8a928c // FMUL.4S V12, V20, V10[0]
-	WORD $0x4f8a92ad // FMUL.4S V13, V21, V10[0]
-	WORD $0x4f8a92ce // FMUL.4S V14, V22, V10[0]
 	WORD $0x4e21d884 // SCVTF.4S V4, V4
 	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
 	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
 	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
-	VFMLA V11.S4, V4.S4, V0.S4
-	VFMLA V12.S4, V5.S4, V1.S4
-	VFMLA V13.S4, V6.S4, V2.S4
-	VFMLA V14.S4, V7.S4, V3.S4
+	WORD $0x6e33dc84 // FMUL.4S V4, V4, V19
+	WORD $0x6e34dca5 // FMUL.4S V5, V5, V20
+	WORD $0x6e35dcc6 // FMUL.4S V6, V6, V21
+	WORD $0x6e36dce7 // FMUL.4S V7, V7, V22
+	WORD $0x4f8a1080 // FMLA.4S V0, V4, V10[0]
+	WORD $0x4f8a10a1 // FMLA.4S V1, V5, V10[0]
+	WORD $0x4f8a10c2 // FMLA.4S V2, V6, V10[0]
+	WORD $0x4f8a10e3 // FMLA.4S V3, V7, V10[0]
 	SUBS $1, R9
 	BNE block
 	ADD $32, R2
@@ -1563,7 +1563,7 @@ write1:
 //	V4 to V7 sums of a block
 //	V8 to V9 activations, then corrections
 //	V10 their scales
-//	V11 to V18 integers, then products
+//	V11 to V18 integers
 //	V19 to V26 planes, then scales
 //	V27 a plane below another
 //	V28 what turns the offset's bit to a sign
@@ -1764,18 +1764,18 @@ block:
 	WORD $0x4e217ab4 // FCVTL2 V20, V21
 	WORD $0x0e217ad5 // FCVTL V21, V22
 	WORD $0x4e217ad6 // FCVTL2 V22, V22
-	WORD $0x4f8a926b // FMUL.4S V11, V19, V10[0]
-	WORD $0x4f8a928c // FMUL.4S V12, V20, V10[0]
-	WORD $0x4f8a92ad // FMUL.4S V13, V21, V10[0]
-	WORD $0x4f8a92ce // FMUL.4S V14, V22, V10[0]
 	WORD $0x4e21d884 // SCVTF.4S V4, V4
 	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
 	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
 	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
-	VFMLA V11.S4, V4.S4, V0.S4
-	VFMLA V12.S4, V5.S4, V1.S4
-	VFMLA V13.S4, V6.S4, V2.S4
-	VFMLA V14.S4, V7.S4, V3.S4
+	WORD $0x6e33dc84 // FMUL.4S V4, V4, V19
+	WORD $0x6e34dca5 // FMUL.4S V5, V5, V20
+	WORD $0x6e35dcc6 // FMUL.4S V6, V6, V21
+	WORD $0x6e36dce7 // FMUL.4S V7, V7, V22
+	WORD $0x4f8a1080 // FMLA.4S V0, V4, V10[0]
+	WORD $0x4f8a10a1 // FMLA.4S V1, V5, V10[0]
+	WORD $0x4f8a10c2 // FMLA.4S V2, V6, V10[0]
+	WORD $0x4f8a10e3 // FMLA.4S V3, V7, V10[0]
 	CBZ R13, noMinimums1
 	VLD1R.P (R5)(R6), [V8.S4]
 	WORD $0x4f39e508 // SCVTF.4S V8, V8, $7
@@ -1821,7 +1821,7 @@ write3:
 //	V4 to V7 sums of a block
 //	V8 to V9 activations, then corrections
 //	V10 their scales
-//	V11 to V18 integers, then products
+//	V11 to V18 integers
 //	V19 to V26 planes, then scales
 //	V27 a plane below another
 //	V28 what turns the offset's bit to a sign
@@ -1960,18 +1960,18 @@ block:
 	WORD $0x4e217ab4 // FCVTL2 V20, V21
 	WORD $0x0e217ad5 // FCVTL V21, V22
 	WORD $0x4e217ad6 // FCVTL2 V22, V22
-	WORD $0x4f8a926b // FMUL.4S V11, V19, V10[0]
-	WORD $0x4f8a928c // FMUL.4S V12, V20, V10[0]
-	WORD $0x4f8a92ad // FMUL.4S V13, V21, V10[0]
-	WORD $0x4f8a92ce // FMUL.4S V14, V22, V10[0]
 	WORD $0x4e21d884 // SCVTF.4S V4, V4
 	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
 	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
 	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
-	VFMLA V11.S4, V4.S4, V0.S4
-	VFMLA V12.S4, V5.S4, V1.S4
-	VFMLA V13.S4, V6.S4, V2.S4
-	VFMLA V14.S4, V7.S4, V3.S4
+	WORD $0x6e33dc84 // FMUL.4S V4, V4, V19
+	WORD $0x6e34dca5 // FMUL.4S V5, V5, V20
+	WORD $0x6e35dcc6 // FMUL.4S V6, V6, V21
+	WORD $0x6e36dce7 // FMUL.4S V7, V7, V22
+	WORD $0x4f8a1080 // FMLA.4S V0, V4, V10[0]
+	WORD $0x4f8a10a1 // FMLA.4S V1, V5, V10[0]
+	WORD $0x4f8a10c2 // FMLA.4S V2, V6, V10[0]
+	WORD $0x4f8a10e3 // FMLA.4S V3, V7, V10[0]
 	CBZ R13, noMinimums1
 	VLD1R.P (R5)(R6), [V8.S4]
 	WORD $0x4f39e508 // SCVTF.4S V8, V8, $7
@@ -2017,7 +2017,7 @@ write3:
 //	V4 to V11 sums of a block
 //	V12 to V13 activations, then corrections
 //	V14 their scales
-//	V15 to V18 integers, then products
+//	V15 to V18 integers
 //	V19 to V26 planes, then scales
 //	V27 a plane below another
 //	V28 what turns the offset's bit to a sign
@@ -2217,35 +2217,35 @@ block:
 	WORD $0x4e217ab4 // FCVTL2 V20, V21
 	WORD $0x0e217ad5 // FCVTL V21, V22
 	WORD $0x4e217ad6 // FCVTL2 V22, V22
-	WORD $0x4f8e926f // FMUL.4S V15, V19, V14[0]
-	WORD $0x4f8e9290 // FMUL.4S V16, V20, V14[0]
-	WORD $0x4f8e92b1 // FMUL.4S V17, V21, V14[0]
-	WORD $0x4f8e92d2 // FMUL.4S V18, V22, V14[0]
 	WORD $0x4e21d884 // SCVTF.4S V4, V4
 	WORD $0x4e21d8a5 // SCVTF.4S V5, V5
 	WORD $0x4e21d8c6 // SCVTF.4S V6, V6
 	WORD $0x4e21d8e7 // SCVTF.4S V7, V7
-	VFMLA V15.S4, V4.S4, V0.S4
-	VFMLA V16.S4, V5.S4, V1.S4
-	VFMLA V17.S4, V6.S4, V2.S4
-	VFMLA V18.S4, V7.S4, V3.S4
+	WORD $0x6e33dc84 // FMUL.4S V4, V4, V19
+	WORD $0x6e34dca5 // FMUL.4S V5, V5, V20
+	WORD $0x6e35dcc6 // FMUL.4S V6, V6, V21
+	WORD $0x6e36dce7 // FMUL.4S V7, V7, V22
+	WORD $0x4f8e1080 // FMLA.4S V0, V4, V14[0]
+	WORD $0x4f8e10a1 // FMLA.4S V1, V5, V14[0]
+	WORD $0x4f8e10c2 // FMLA.4S V2, V6, V14[0]
+	WORD $0x4f8e10e3 // FMLA.4S V3, V7, V14[0]
 	VLD1.P 32(R2), [V21.H8, V22.H8]
 	WORD $0x0e217ab3 // FCVTL V19, V21
 	WORD $0x4e217ab4 // FCVTL2 V20, V21
 	WORD $0x0e217ad5 // FCVTL V21, V22
 	WORD $0x4e217ad6 // FCVTL2 V22, V22
-	WORD $0x4f8e926f // FMUL.4S V15, V19, V14[0]
-	WORD $0x4f8e9290 // FMUL.4S V16, V20, V14[0]
-	WORD $0x4f8e92b1 // FMUL.4S V17, V21, V14[0]
-	WORD $0x4f8e92d2 // FMUL.4S V18, V22, V14[0]
 	WORD $0x4e21d908 // SCVTF.4S V8, V8
 	WORD $0x4e21d929 // SCVTF.4S V9, V9
 	WORD $0x4e21d94a // SCVTF.4S V10, V10
 	WORD $0x4e21d96b // SCVTF.4S V11, V11
-	VFMLA V15.S4, V8.S4, V0.S4
-	VFMLA V16.S4, V9.S4, V1.S4
-	VFMLA V17.S4, V10.S4, V2.S4
-	VFMLA V18.S4, V11.S4, V3.S4
+	WORD $0x6e33dd08 // FMUL.4S V8, V8, V19
+	WORD $0x6e34dd29 // FMUL.4S V9, V9, V20
+	WORD $0x6e35dd4a // FMUL.4S V10, V10, V21
+	WORD $0x6e36dd6b // FMUL.4S V11, V11, V22
+	WORD $0x4f8e1100 // FMLA.4S V0, V8, V14[0]
+	WORD $0x4f8e1121 // FMLA.4S V1, V9, V14[0]
+	WORD $0x4f8e1142 // FMLA.4S V2, V10, V14[0]
+	WORD $0x4f8e1163 // FMLA.4S V3, V11, V14[0]
 	SUBS $1, R8
 	BNE block
 	MOVD intTile_output+output_y(R0), R11

@@ -12,7 +12,7 @@
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -149,13 +149,13 @@ block:
 	VPADDD Y5, Y13, Y13
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y12, Y0
+	VFMADD231PS Y9, Y12, Y0
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y13, Y1
+	VFMADD231PS Y9, Y13, Y1
 	VPXOR Y12, Y12, Y12
 	VPXOR Y13, Y13, Y13
 	VMOVDQU 32(SI), Y4
@@ -265,13 +265,13 @@ block:
 	VPADDD Y5, Y13, Y13
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y12, Y2
+	VFMADD231PS Y9, Y12, Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y13, Y3
+	VFMADD231PS Y9, Y13, Y3
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -315,7 +315,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -495,14 +495,14 @@ asked:
 	VPADDD Y4, Y13, Y13
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y2, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y12, Y0
+	VFMADD231PS Y9, Y12, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y2, Y13, Y13
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y13, Y1
+	VFMADD231PS Y9, Y13, Y1
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -536,7 +536,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -660,9 +660,9 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y0
+	VFMADD231PS Y9, Y11, Y0
 	VPXOR Y11, Y11, Y11
 	VMOVDQU 32(SI), Y4
 	VPSRLW $4, Y4, Y6
@@ -742,9 +742,9 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VPXOR Y11, Y11, Y11
 	VMOVDQU (SI)(BX*1), Y4
 	VPSRLW $4, Y4, Y6
@@ -824,9 +824,9 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS (R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y2
+	VFMADD231PS Y9, Y11, Y2
 	VPXOR Y11, Y11, Y11
 	VMOVDQU 32(SI)(BX*1), Y4
 	VPSRLW $4, Y4, Y6
@@ -906,9 +906,9 @@ asked:
 	VPADDD Y5, Y11, Y11
 	VCVTPH2PS 16(R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y5
-	VFMADD231PS Y5, Y11, Y3
+	VFMADD231PS Y9, Y11, Y3
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -962,7 +962,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1109,22 +1109,22 @@ block:
 	VPADDD Y6, Y14, Y14
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y11, Y0
+	VFMADD231PS Y10, Y11, Y0
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS 4(R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y12, Y1
+	VFMADD231PS Y10, Y12, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y13, Y2
+	VFMADD231PS Y10, Y13, Y2
 	VCVTDQ2PS Y14, Y14
+	VMULPS Y4, Y14, Y14
 	VBROADCASTSS 4(R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y14, Y3
+	VFMADD231PS Y10, Y14, Y3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y6
@@ -1192,7 +1192,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1300,14 +1300,14 @@ asked:
 	VPADDD Y4, Y10, Y10
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y9, Y9
+	VMULPS Y2, Y9, Y9
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y2, Y4
-	VFMADD231PS Y4, Y9, Y0
+	VFMADD231PS Y8, Y9, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y2, Y10, Y10
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y2, Y4
-	VFMADD231PS Y4, Y10, Y1
+	VFMADD231PS Y8, Y10, Y1
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y4
@@ -1356,7 +1356,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -1474,14 +1474,14 @@ asked:
 	VPADDD Y6, Y12, Y12
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y11, Y0
+	VFMADD231PS Y10, Y11, Y0
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y12, Y1
+	VFMADD231PS Y10, Y12, Y1
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y6
@@ -1572,14 +1572,14 @@ noMins0:
 	VPADDD Y6, Y12, Y12
 	VCVTPH2PS (R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y10, Y11, Y2
 	VCVTPH2PS 16(R8)(DX*1), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y12, Y3
+	VFMADD231PS Y10, Y12, Y3
 	TESTQ R15, R15
 	JZ noMins2
 	VPBROADCASTD (R10), Y6
@@ -1652,7 +1652,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1876,22 +1876,22 @@ block:
 	VPADDD Y6, Y13, Y13
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y12, Y2
+	VFMADD231PS Y9, Y12, Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y13, Y3
+	VFMADD231PS Y9, Y13, Y3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y6
@@ -1959,7 +1959,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2143,14 +2143,14 @@ asked:
 	VPADDD Y4, Y9, Y9
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y8, Y8
+	VMULPS Y2, Y8, Y8
 	VBROADCASTSS (R9), Y7
-	VMULPS Y7, Y2, Y4
-	VFMADD231PS Y4, Y8, Y0
+	VFMADD231PS Y7, Y8, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y9, Y9
+	VMULPS Y2, Y9, Y9
 	VBROADCASTSS (R9), Y7
-	VMULPS Y7, Y2, Y4
-	VFMADD231PS Y4, Y9, Y1
+	VFMADD231PS Y7, Y9, Y1
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y4
@@ -2199,7 +2199,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -2392,14 +2392,14 @@ asked:
 	VPADDD Y6, Y11, Y11
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y6
@@ -2564,14 +2564,14 @@ noMins0:
 	VPADDD Y6, Y11, Y11
 	VCVTPH2PS (R8)(DX*1), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y10, Y2
+	VFMADD231PS Y9, Y10, Y2
 	VCVTPH2PS 16(R8)(DX*1), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y11, Y3
+	VFMADD231PS Y9, Y11, Y3
 	TESTQ R15, R15
 	JZ noMins2
 	VPBROADCASTD (R10), Y6
@@ -2644,7 +2644,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2803,22 +2803,22 @@ block:
 	VPADDD Y6, Y12, Y12
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y9, Y9
+	VMULPS Y4, Y9, Y9
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y4, Y6
-	VFMADD231PS Y6, Y9, Y0
+	VFMADD231PS Y8, Y9, Y0
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS 4(R9), Y8
-	VMULPS Y8, Y4, Y6
-	VFMADD231PS Y6, Y10, Y1
+	VFMADD231PS Y8, Y10, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y4, Y6
-	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y8, Y11, Y2
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS 4(R9), Y8
-	VMULPS Y8, Y4, Y6
-	VFMADD231PS Y6, Y12, Y3
+	VFMADD231PS Y8, Y12, Y3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y6
@@ -2886,7 +2886,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3004,14 +3004,14 @@ asked:
 	VPADDD Y4, Y8, Y8
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y7, Y7
+	VMULPS Y2, Y7, Y7
 	VBROADCASTSS (R9), Y6
-	VMULPS Y6, Y2, Y4
-	VFMADD231PS Y4, Y7, Y0
+	VFMADD231PS Y6, Y7, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y8, Y8
+	VMULPS Y2, Y8, Y8
 	VBROADCASTSS (R9), Y6
-	VMULPS Y6, Y2, Y4
-	VFMADD231PS Y4, Y8, Y1
+	VFMADD231PS Y6, Y8, Y1
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y4
@@ -3060,7 +3060,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -3264,24 +3264,24 @@ asked:
 	VPADDD Y8, Y14, Y14
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y8
-	VFMADD231PS Y8, Y11, Y0
+	VFMADD231PS Y10, Y11, Y0
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y8
-	VFMADD231PS Y8, Y12, Y1
+	VFMADD231PS Y10, Y12, Y1
 	VCVTPH2PS (R8)(DX*1), Y4
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y8
-	VFMADD231PS Y8, Y13, Y2
+	VFMADD231PS Y10, Y13, Y2
 	VCVTPH2PS 16(R8)(DX*1), Y4
 	VCVTDQ2PS Y14, Y14
+	VMULPS Y4, Y14, Y14
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y8
-	VFMADD231PS Y8, Y14, Y3
+	VFMADD231PS Y10, Y14, Y3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y8

@@ -12,7 +12,7 @@
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -29,6 +29,8 @@ TEXT ·mul5AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z11
 	MOVL $0x10101010, CX
 	VPBROADCASTD CX, Z12
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z22
 	SHLQ $2, R11
 	MOVQ R13, R14
 panel:
@@ -176,30 +178,23 @@ block:
 	VPDPBUSD.BCST 220(DI), Z10, Z20
 	VPDPBUSD.BCST 252(DI), Z10, Z21
 	VCVTPH2PS (R8), Z8
-	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z14, Z0
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z15, Z1
-	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z16, Z2
-	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z17, Z3
-	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z18, Z4
-	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z19, Z5
-	VCVTDQ2PS Z20, Z20
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z20, Z6
-	VCVTDQ2PS Z21, Z21
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z21, Z7
+	VMULPS Z22, Z8, Z9
+	VFMADD213PS Z9, Z8, Z14
+	VFMADD231PS.BCST (R9), Z14, Z0
+	VFMADD213PS Z9, Z8, Z15
+	VFMADD231PS.BCST 4(R9), Z15, Z1
+	VFMADD213PS Z9, Z8, Z16
+	VFMADD231PS.BCST 8(R9), Z16, Z2
+	VFMADD213PS Z9, Z8, Z17
+	VFMADD231PS.BCST 12(R9), Z17, Z3
+	VFMADD213PS Z9, Z8, Z18
+	VFMADD231PS.BCST 16(R9), Z18, Z4
+	VFMADD213PS Z9, Z8, Z19
+	VFMADD231PS.BCST 20(R9), Z19, Z5
+	VFMADD213PS Z9, Z8, Z20
+	VFMADD231PS.BCST 24(R9), Z20, Z6
+	VFMADD213PS Z9, Z8, Z21
+	VFMADD231PS.BCST 28(R9), Z21, Z7
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -286,7 +281,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -391,17 +386,17 @@ block:
 	VPDPBUSD.BCST 124(DI), Z6, Z13
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z10, Z0
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST (R9), Z10, Z0
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z11, Z1
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST 4(R9), Z11, Z1
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z12, Z2
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST 8(R9), Z12, Z2
 	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z13, Z3
+	VMULPS Z4, Z13, Z13
+	VFMADD231PS.BCST 12(R9), Z13, Z3
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -453,7 +448,7 @@ store3:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -536,11 +531,11 @@ block:
 	VPDPBUSD.BCST 60(DI), Z4, Z9
 	VCVTPH2PS (R8), Z2
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z8, Z0
+	VMULPS Z2, Z8, Z8
+	VFMADD231PS.BCST (R9), Z8, Z0
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z9, Z1
+	VMULPS Z2, Z9, Z9
+	VFMADD231PS.BCST 4(R9), Z9, Z1
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -580,7 +575,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -660,8 +655,8 @@ asked:
 	VPDPBUSD.BCST 28(DI), Z3, Z7
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z7, Z0
+	VMULPS Z1, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -693,7 +688,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -949,20 +944,20 @@ asked:
 	VPDPBUSD Z15, Z12, Z19
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z16, Z0
+	VMULPS Z4, Z16, Z16
+	VFMADD231PS.BCST (R9), Z16, Z0
 	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z17, Z1
+	VMULPS Z4, Z17, Z17
+	VFMADD231PS.BCST (R9), Z17, Z1
 	VCVTPH2PS (R8)(DX*2), Z4
 	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z18, Z2
+	VMULPS Z4, Z18, Z18
+	VFMADD231PS.BCST (R9), Z18, Z2
 	VCVTPH2PS (R8)(CX*1), Z4
 	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z19, Z3
+	VMULPS Z4, Z19, Z19
+	VFMADD231PS.BCST (R9), Z19, Z3
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -1024,7 +1019,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1039,6 +1034,8 @@ TEXT ·mul4AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x0f0f0f0f, CX
 	VPBROADCASTD CX, Z11
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z21
 	SHLQ $2, R11
 	MOVQ R13, R14
 panel:
@@ -1165,30 +1162,23 @@ block:
 	VPDPBUSD.BCST 220(DI), Z10, Z19
 	VPDPBUSD.BCST 252(DI), Z10, Z20
 	VCVTPH2PS (R8), Z8
-	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z13, Z0
-	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z14, Z1
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z15, Z2
-	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z16, Z3
-	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z17, Z4
-	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z18, Z5
-	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z19, Z6
-	VCVTDQ2PS Z20, Z20
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z20, Z7
+	VMULPS Z21, Z8, Z9
+	VFMADD213PS Z9, Z8, Z13
+	VFMADD231PS.BCST (R9), Z13, Z0
+	VFMADD213PS Z9, Z8, Z14
+	VFMADD231PS.BCST 4(R9), Z14, Z1
+	VFMADD213PS Z9, Z8, Z15
+	VFMADD231PS.BCST 8(R9), Z15, Z2
+	VFMADD213PS Z9, Z8, Z16
+	VFMADD231PS.BCST 12(R9), Z16, Z3
+	VFMADD213PS Z9, Z8, Z17
+	VFMADD231PS.BCST 16(R9), Z17, Z4
+	VFMADD213PS Z9, Z8, Z18
+	VFMADD231PS.BCST 20(R9), Z18, Z5
+	VFMADD213PS Z9, Z8, Z19
+	VFMADD231PS.BCST 24(R9), Z19, Z6
+	VFMADD213PS Z9, Z8, Z20
+	VFMADD231PS.BCST 28(R9), Z20, Z7
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z8
@@ -1294,7 +1284,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1377,17 +1367,17 @@ block:
 	VPDPBUSD.BCST 124(DI), Z6, Z12
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z9, Z0
+	VMULPS Z4, Z9, Z9
+	VFMADD231PS.BCST (R9), Z9, Z0
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z10, Z1
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST 4(R9), Z10, Z1
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z11, Z2
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST 8(R9), Z11, Z2
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z12, Z3
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST 12(R9), Z12, Z3
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z4
@@ -1450,7 +1440,7 @@ store3:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1511,11 +1501,11 @@ block:
 	VPDPBUSD.BCST 60(DI), Z4, Z8
 	VCVTPH2PS (R8), Z2
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z7, Z0
+	VMULPS Z2, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z8, Z1
+	VMULPS Z2, Z8, Z8
+	VFMADD231PS.BCST 4(R9), Z8, Z1
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z2
@@ -1564,7 +1554,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1618,8 +1608,8 @@ asked:
 	VPADDD Z8, Z7, Z7
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z7, Z0
+	VMULPS Z1, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z1
@@ -1659,7 +1649,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -1799,20 +1789,20 @@ asked:
 	VPADDD Z23, Z19, Z19
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z16, Z0
+	VMULPS Z4, Z16, Z16
+	VFMADD231PS.BCST (R9), Z16, Z0
 	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z17, Z1
+	VMULPS Z4, Z17, Z17
+	VFMADD231PS.BCST (R9), Z17, Z1
 	VCVTPH2PS (R8)(DX*2), Z4
 	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z18, Z2
+	VMULPS Z4, Z18, Z18
+	VFMADD231PS.BCST (R9), Z18, Z2
 	VCVTPH2PS (R8)(CX*1), Z4
 	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z19, Z3
+	VMULPS Z4, Z19, Z19
+	VFMADD231PS.BCST (R9), Z19, Z3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Z8
@@ -1897,7 +1887,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1914,6 +1904,8 @@ TEXT ·mul3AVX512T8(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z10
 	MOVL $0x04040404, CX
 	VPBROADCASTD CX, Z11
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z21
 	SHLQ $2, R11
 	MOVQ R13, R14
 panel:
@@ -2069,30 +2061,23 @@ block:
 	VPDPBUSD.BCST 220(DI), Z8, Z19
 	VPDPBUSD.BCST 252(DI), Z8, Z20
 	VCVTPH2PS (R8), Z8
-	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z13, Z0
-	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z14, Z1
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z15, Z2
-	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z16, Z3
-	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z17, Z4
-	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z18, Z5
-	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z19, Z6
-	VCVTDQ2PS Z20, Z20
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z20, Z7
+	VMULPS Z21, Z8, Z9
+	VFMADD213PS Z9, Z8, Z13
+	VFMADD231PS.BCST (R9), Z13, Z0
+	VFMADD213PS Z9, Z8, Z14
+	VFMADD231PS.BCST 4(R9), Z14, Z1
+	VFMADD213PS Z9, Z8, Z15
+	VFMADD231PS.BCST 8(R9), Z15, Z2
+	VFMADD213PS Z9, Z8, Z16
+	VFMADD231PS.BCST 12(R9), Z16, Z3
+	VFMADD213PS Z9, Z8, Z17
+	VFMADD231PS.BCST 16(R9), Z17, Z4
+	VFMADD213PS Z9, Z8, Z18
+	VFMADD231PS.BCST 20(R9), Z18, Z5
+	VFMADD213PS Z9, Z8, Z19
+	VFMADD231PS.BCST 24(R9), Z19, Z6
+	VFMADD213PS Z9, Z8, Z20
+	VFMADD231PS.BCST 28(R9), Z20, Z7
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z8
@@ -2198,7 +2183,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2312,17 +2297,17 @@ block:
 	VPDPBUSD.BCST 124(DI), Z4, Z12
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z9, Z0
+	VMULPS Z4, Z9, Z9
+	VFMADD231PS.BCST (R9), Z9, Z0
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z10, Z1
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST 4(R9), Z10, Z1
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z11, Z2
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST 8(R9), Z11, Z2
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z12, Z3
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST 12(R9), Z12, Z3
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z4
@@ -2385,7 +2370,7 @@ store3:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2477,11 +2462,11 @@ block:
 	VPDPBUSD.BCST 60(DI), Z2, Z8
 	VCVTPH2PS (R8), Z2
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z7, Z0
+	VMULPS Z2, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z8, Z1
+	VMULPS Z2, Z8, Z8
+	VFMADD231PS.BCST 4(R9), Z8, Z1
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z2
@@ -2530,7 +2515,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2617,8 +2602,8 @@ asked:
 	VPDPBUSD.BCST 28(DI), Z1, Z6
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z6, Z6
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z6, Z0
+	VMULPS Z1, Z6, Z6
+	VFMADD231PS.BCST (R9), Z6, Z0
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z1
@@ -2658,7 +2643,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -2930,20 +2915,20 @@ asked:
 	VPDPBUSD Z11, Z7, Z15
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z12, Z0
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST (R9), Z12, Z0
 	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z13, Z1
+	VMULPS Z4, Z13, Z13
+	VFMADD231PS.BCST (R9), Z13, Z1
 	VCVTPH2PS (R8)(DX*2), Z4
 	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z14, Z2
+	VMULPS Z4, Z14, Z14
+	VFMADD231PS.BCST (R9), Z14, Z2
 	VCVTPH2PS (R8)(CX*1), Z4
 	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z15, Z3
+	VMULPS Z4, Z15, Z15
+	VFMADD231PS.BCST (R9), Z15, Z3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Z8
@@ -3028,7 +3013,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3043,6 +3028,8 @@ TEXT ·mul2AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x03030303, CX
 	VPBROADCASTD CX, Z10
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z20
 	SHLQ $2, R11
 	MOVQ R13, R14
 panel:
@@ -3174,30 +3161,23 @@ block:
 	VPDPBUSD.BCST 220(DI), Z8, Z18
 	VPDPBUSD.BCST 252(DI), Z8, Z19
 	VCVTPH2PS (R8), Z8
-	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z12, Z0
-	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z13, Z1
-	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z14, Z2
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z15, Z3
-	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z16, Z4
-	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z17, Z5
-	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z18, Z6
-	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z19, Z7
+	VMULPS Z20, Z8, Z9
+	VFMADD213PS Z9, Z8, Z12
+	VFMADD231PS.BCST (R9), Z12, Z0
+	VFMADD213PS Z9, Z8, Z13
+	VFMADD231PS.BCST 4(R9), Z13, Z1
+	VFMADD213PS Z9, Z8, Z14
+	VFMADD231PS.BCST 8(R9), Z14, Z2
+	VFMADD213PS Z9, Z8, Z15
+	VFMADD231PS.BCST 12(R9), Z15, Z3
+	VFMADD213PS Z9, Z8, Z16
+	VFMADD231PS.BCST 16(R9), Z16, Z4
+	VFMADD213PS Z9, Z8, Z17
+	VFMADD231PS.BCST 20(R9), Z17, Z5
+	VFMADD213PS Z9, Z8, Z18
+	VFMADD231PS.BCST 24(R9), Z18, Z6
+	VFMADD213PS Z9, Z8, Z19
+	VFMADD231PS.BCST 28(R9), Z19, Z7
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z8
@@ -3303,7 +3283,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3392,17 +3372,17 @@ block:
 	VPDPBUSD.BCST 124(DI), Z4, Z11
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z8, Z0
+	VMULPS Z4, Z8, Z8
+	VFMADD231PS.BCST (R9), Z8, Z0
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z9, Z1
+	VMULPS Z4, Z9, Z9
+	VFMADD231PS.BCST 4(R9), Z9, Z1
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z10, Z2
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST 8(R9), Z10, Z2
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z11, Z3
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST 12(R9), Z11, Z3
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z4
@@ -3465,7 +3445,7 @@ store3:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3532,11 +3512,11 @@ block:
 	VPDPBUSD.BCST 60(DI), Z2, Z7
 	VCVTPH2PS (R8), Z2
 	VCVTDQ2PS Z6, Z6
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z6, Z0
+	VMULPS Z2, Z6, Z6
+	VFMADD231PS.BCST (R9), Z6, Z0
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z7, Z1
+	VMULPS Z2, Z7, Z7
+	VFMADD231PS.BCST 4(R9), Z7, Z1
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z2
@@ -3585,7 +3565,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3646,8 +3626,8 @@ asked:
 	VPDPBUSD.BCST 28(DI), Z1, Z5
 	VCVTPH2PS (R8), Z1
 	VCVTDQ2PS Z5, Z5
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z5, Z0
+	VMULPS Z1, Z5, Z5
+	VFMADD231PS.BCST (R9), Z5, Z0
 	TESTQ R15, R15
 	JZ noMins0
 	VCVTPH2PS (R15), Z1
@@ -3687,7 +3667,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -3861,20 +3841,20 @@ asked:
 	VPDPBUSD Z10, Z7, Z14
 	VCVTPH2PS (R8), Z4
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z11, Z0
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST (R9), Z11, Z0
 	VCVTPH2PS (R8)(DX*1), Z4
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z12, Z1
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST (R9), Z12, Z1
 	VCVTPH2PS (R8)(DX*2), Z4
 	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z13, Z2
+	VMULPS Z4, Z13, Z13
+	VFMADD231PS.BCST (R9), Z13, Z2
 	VCVTPH2PS (R8)(CX*1), Z4
 	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST (R9), Z4, Z8
-	VFMADD231PS Z8, Z14, Z3
+	VMULPS Z4, Z14, Z14
+	VFMADD231PS.BCST (R9), Z14, Z3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Z8
@@ -3959,7 +3939,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3973,6 +3953,8 @@ TEXT ·mul4SuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x0f0f0f0f, CX
 	VPBROADCASTD CX, Z11
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z25
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVL $0x41000000, R14
@@ -4114,30 +4096,23 @@ sameSuper:
 	VPMOVSXBD (R8), Z8
 	VCVTDQ2PS Z8, Z8
 	VMULPS Z21, Z8, Z8
-	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z8, Z9
-	VFMADD231PS Z9, Z13, Z0
-	VCVTDQ2PS Z14, Z14
-	VMULPS.BCST 4(R9), Z8, Z9
-	VFMADD231PS Z9, Z14, Z1
-	VCVTDQ2PS Z15, Z15
-	VMULPS.BCST 8(R9), Z8, Z9
-	VFMADD231PS Z9, Z15, Z2
-	VCVTDQ2PS Z16, Z16
-	VMULPS.BCST 12(R9), Z8, Z9
-	VFMADD231PS Z9, Z16, Z3
-	VCVTDQ2PS Z17, Z17
-	VMULPS.BCST 16(R9), Z8, Z9
-	VFMADD231PS Z9, Z17, Z4
-	VCVTDQ2PS Z18, Z18
-	VMULPS.BCST 20(R9), Z8, Z9
-	VFMADD231PS Z9, Z18, Z5
-	VCVTDQ2PS Z19, Z19
-	VMULPS.BCST 24(R9), Z8, Z9
-	VFMADD231PS Z9, Z19, Z6
-	VCVTDQ2PS Z20, Z20
-	VMULPS.BCST 28(R9), Z8, Z9
-	VFMADD231PS Z9, Z20, Z7
+	VMULPS Z25, Z8, Z9
+	VFMADD213PS Z9, Z8, Z13
+	VFMADD231PS.BCST (R9), Z13, Z0
+	VFMADD213PS Z9, Z8, Z14
+	VFMADD231PS.BCST 4(R9), Z14, Z1
+	VFMADD213PS Z9, Z8, Z15
+	VFMADD231PS.BCST 8(R9), Z15, Z2
+	VFMADD213PS Z9, Z8, Z16
+	VFMADD231PS.BCST 12(R9), Z16, Z3
+	VFMADD213PS Z9, Z8, Z17
+	VFMADD231PS.BCST 16(R9), Z17, Z4
+	VFMADD213PS Z9, Z8, Z18
+	VFMADD231PS.BCST 20(R9), Z18, Z5
+	VFMADD213PS Z9, Z8, Z19
+	VFMADD231PS.BCST 24(R9), Z19, Z6
+	VFMADD213PS Z9, Z8, Z20
+	VFMADD231PS.BCST 28(R9), Z20, Z7
 	VPMOVSXBD 128(R8), Z10
 	VCVTDQ2PS Z10, Z10
 	VMULPS Z22, Z10, Z10
@@ -4232,7 +4207,7 @@ done:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -4327,17 +4302,17 @@ sameSuper:
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z13, Z4, Z4
 	VCVTDQ2PS Z9, Z9
-	VMULPS.BCST (R9), Z4, Z5
-	VFMADD231PS Z5, Z9, Z0
+	VMULPS Z4, Z9, Z9
+	VFMADD231PS.BCST (R9), Z9, Z0
 	VCVTDQ2PS Z10, Z10
-	VMULPS.BCST 4(R9), Z4, Z5
-	VFMADD231PS Z5, Z10, Z1
+	VMULPS Z4, Z10, Z10
+	VFMADD231PS.BCST 4(R9), Z10, Z1
 	VCVTDQ2PS Z11, Z11
-	VMULPS.BCST 8(R9), Z4, Z5
-	VFMADD231PS Z5, Z11, Z2
+	VMULPS Z4, Z11, Z11
+	VFMADD231PS.BCST 8(R9), Z11, Z2
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST 12(R9), Z4, Z5
-	VFMADD231PS Z5, Z12, Z3
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST 12(R9), Z12, Z3
 	VPMOVSXBD 128(R8), Z6
 	VCVTDQ2PS Z6, Z6
 	VMULPS Z14, Z6, Z6
@@ -4393,7 +4368,7 @@ store3:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -4466,11 +4441,11 @@ sameSuper:
 	VCVTDQ2PS Z2, Z2
 	VMULPS Z9, Z2, Z2
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z2, Z3
-	VFMADD231PS Z3, Z7, Z0
+	VMULPS Z2, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	VCVTDQ2PS Z8, Z8
-	VMULPS.BCST 4(R9), Z2, Z3
-	VFMADD231PS Z3, Z8, Z1
+	VMULPS Z2, Z8, Z8
+	VFMADD231PS.BCST 4(R9), Z8, Z1
 	VPMOVSXBD 128(R8), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z10, Z4, Z4
@@ -4512,7 +4487,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -4578,8 +4553,8 @@ asked:
 	VCVTDQ2PS Z1, Z1
 	VMULPS Z9, Z1, Z1
 	VCVTDQ2PS Z7, Z7
-	VMULPS.BCST (R9), Z1, Z2
-	VFMADD231PS Z2, Z7, Z0
+	VMULPS Z1, Z7, Z7
+	VFMADD231PS.BCST (R9), Z7, Z0
 	VPMOVSXBD 128(R8), Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS Z10, Z3, Z3
@@ -4612,7 +4587,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -4734,8 +4709,8 @@ asked:
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z16, Z4, Z4
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST (R9), Z4, Z6
-	VFMADD231PS Z6, Z12, Z0
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST (R9), Z12, Z0
 	VPMOVSXBD 128(R8), Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS Z20, Z7, Z7
@@ -4745,8 +4720,8 @@ asked:
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z17, Z4, Z4
 	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z4, Z6
-	VFMADD231PS Z6, Z13, Z1
+	VMULPS Z4, Z13, Z13
+	VFMADD231PS.BCST (R9), Z13, Z1
 	VPMOVSXBD 128(R8)(DX*1), Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS Z21, Z7, Z7
@@ -4809,8 +4784,8 @@ asked:
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z18, Z4, Z4
 	VCVTDQ2PS Z12, Z12
-	VMULPS.BCST (R9), Z4, Z6
-	VFMADD231PS Z6, Z12, Z2
+	VMULPS Z4, Z12, Z12
+	VFMADD231PS.BCST (R9), Z12, Z2
 	VPMOVSXBD 128(R8)(DX*2), Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS Z22, Z7, Z7
@@ -4820,8 +4795,8 @@ asked:
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z19, Z4, Z4
 	VCVTDQ2PS Z13, Z13
-	VMULPS.BCST (R9), Z4, Z6
-	VFMADD231PS Z6, Z13, Z3
+	VMULPS Z4, Z13, Z13
+	VFMADD231PS.BCST (R9), Z13, Z3
 	VPMOVSXBD 128(R8)(CX*1), Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS Z23, Z7, Z7

@@ -12,7 +12,7 @@
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -188,22 +188,22 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x3d; BYTE $0x50; BYTE $0xfb // VPDPBUSD Y11, Y8, Y15
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y11
-	VMULPS Y11, Y4, Y6
-	VFMADD231PS Y6, Y12, Y0
+	VFMADD231PS Y11, Y12, Y0
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y11
-	VMULPS Y11, Y4, Y6
-	VFMADD231PS Y6, Y13, Y1
+	VFMADD231PS Y11, Y13, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y14, Y14
+	VMULPS Y4, Y14, Y14
 	VBROADCASTSS (R9), Y11
-	VMULPS Y11, Y4, Y6
-	VFMADD231PS Y6, Y14, Y2
+	VFMADD231PS Y11, Y14, Y2
 	VCVTDQ2PS Y15, Y15
+	VMULPS Y4, Y15, Y15
 	VBROADCASTSS 4(R9), Y11
-	VMULPS Y11, Y4, Y6
-	VFMADD231PS Y6, Y15, Y3
+	VFMADD231PS Y11, Y15, Y3
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -247,7 +247,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -402,14 +402,14 @@ asked:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xd9 // VPDPBUSD Y9, Y6, Y11
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y2, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y2, Y11, Y11
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y2, Y4
-	VFMADD231PS Y4, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
 	ADDQ R11, R9
@@ -443,7 +443,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -554,22 +554,22 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x3d; BYTE $0x50; BYTE $0xf2 // VPDPBUSD Y10, Y8, Y14
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y11, Y0
+	VFMADD231PS Y10, Y11, Y0
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS 4(R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y12, Y1
+	VFMADD231PS Y10, Y12, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS (R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y13, Y2
+	VFMADD231PS Y10, Y13, Y2
 	VCVTDQ2PS Y14, Y14
+	VMULPS Y4, Y14, Y14
 	VBROADCASTSS 4(R9), Y10
-	VMULPS Y10, Y4, Y6
-	VFMADD231PS Y6, Y14, Y3
+	VFMADD231PS Y10, Y14, Y3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y6
@@ -637,7 +637,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -726,14 +726,14 @@ asked:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x4d; BYTE $0x50; BYTE $0xd0 // VPDPBUSD Y8, Y6, Y10
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y9, Y9
+	VMULPS Y2, Y9, Y9
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y2, Y4
-	VFMADD231PS Y4, Y9, Y0
+	VFMADD231PS Y8, Y9, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y2, Y10, Y10
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y2, Y4
-	VFMADD231PS Y4, Y10, Y1
+	VFMADD231PS Y8, Y10, Y1
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y4
@@ -782,7 +782,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -970,22 +970,22 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xe9 // VPDPBUSD Y9, Y5, Y13
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y10, Y0
+	VFMADD231PS Y9, Y10, Y0
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y11, Y1
+	VFMADD231PS Y9, Y11, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS (R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y12, Y2
+	VFMADD231PS Y9, Y12, Y2
 	VCVTDQ2PS Y13, Y13
+	VMULPS Y4, Y13, Y13
 	VBROADCASTSS 4(R9), Y9
-	VMULPS Y9, Y4, Y6
-	VFMADD231PS Y6, Y13, Y3
+	VFMADD231PS Y9, Y13, Y3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y6
@@ -1053,7 +1053,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1218,14 +1218,14 @@ asked:
 	BYTE $0xc4; BYTE $0x62; BYTE $0x65; BYTE $0x50; BYTE $0xcf // VPDPBUSD Y7, Y3, Y9
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y8, Y8
+	VMULPS Y2, Y8, Y8
 	VBROADCASTSS (R9), Y7
-	VMULPS Y7, Y2, Y4
-	VFMADD231PS Y4, Y8, Y0
+	VFMADD231PS Y7, Y8, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y9, Y9
+	VMULPS Y2, Y9, Y9
 	VBROADCASTSS (R9), Y7
-	VMULPS Y7, Y2, Y4
-	VFMADD231PS Y4, Y9, Y1
+	VFMADD231PS Y7, Y9, Y1
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y4
@@ -1274,7 +1274,7 @@ store0:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1397,22 +1397,22 @@ block:
 	BYTE $0xc4; BYTE $0x42; BYTE $0x55; BYTE $0x50; BYTE $0xe0 // VPDPBUSD Y8, Y5, Y12
 	VCVTPH2PS (R8), Y4
 	VCVTDQ2PS Y9, Y9
+	VMULPS Y4, Y9, Y9
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y4, Y6
-	VFMADD231PS Y6, Y9, Y0
+	VFMADD231PS Y8, Y9, Y0
 	VCVTDQ2PS Y10, Y10
+	VMULPS Y4, Y10, Y10
 	VBROADCASTSS 4(R9), Y8
-	VMULPS Y8, Y4, Y6
-	VFMADD231PS Y6, Y10, Y1
+	VFMADD231PS Y8, Y10, Y1
 	VCVTPH2PS 16(R8), Y4
 	VCVTDQ2PS Y11, Y11
+	VMULPS Y4, Y11, Y11
 	VBROADCASTSS (R9), Y8
-	VMULPS Y8, Y4, Y6
-	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y8, Y11, Y2
 	VCVTDQ2PS Y12, Y12
+	VMULPS Y4, Y12, Y12
 	VBROADCASTSS 4(R9), Y8
-	VMULPS Y8, Y4, Y6
-	VFMADD231PS Y6, Y12, Y3
+	VFMADD231PS Y8, Y12, Y3
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y6
@@ -1480,7 +1480,7 @@ store1:
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1579,14 +1579,14 @@ asked:
 	BYTE $0xc4; BYTE $0x62; BYTE $0x65; BYTE $0x50; BYTE $0xc6 // VPDPBUSD Y6, Y3, Y8
 	VCVTPH2PS (R8), Y2
 	VCVTDQ2PS Y7, Y7
+	VMULPS Y2, Y7, Y7
 	VBROADCASTSS (R9), Y6
-	VMULPS Y6, Y2, Y4
-	VFMADD231PS Y4, Y7, Y0
+	VFMADD231PS Y6, Y7, Y0
 	VCVTPH2PS 16(R8), Y2
 	VCVTDQ2PS Y8, Y8
+	VMULPS Y2, Y8, Y8
 	VBROADCASTSS (R9), Y6
-	VMULPS Y6, Y2, Y4
-	VFMADD231PS Y4, Y8, Y1
+	VFMADD231PS Y6, Y8, Y1
 	TESTQ R15, R15
 	JZ noMins0
 	VPBROADCASTD (R10), Y4

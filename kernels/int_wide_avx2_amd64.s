@@ -10,7 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -360,39 +360,39 @@ block:
 	VPADDD Y14, Y7, Y7
 	VBROADCASTSS (R9), Y12
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y12, Y13
-	VFMADD213PS (R13), Y13, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y12, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y4, Y4
-	VMULPS 32(R8), Y12, Y14
-	VFMADD213PS 32(R13), Y14, Y4
+	VMULPS 32(R8), Y4, Y4
+	VFMADD213PS 32(R13), Y12, Y4
 	VMOVUPS Y4, 32(R13)
 	VBROADCASTSS 4(R9), Y12
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y12, Y13
-	VFMADD213PS 64(R13), Y13, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS 64(R13), Y12, Y1
 	VMOVUPS Y1, 64(R13)
 	VCVTDQ2PS Y5, Y5
-	VMULPS 32(R8), Y12, Y14
-	VFMADD213PS 96(R13), Y14, Y5
+	VMULPS 32(R8), Y5, Y5
+	VFMADD213PS 96(R13), Y12, Y5
 	VMOVUPS Y5, 96(R13)
 	VBROADCASTSS 8(R9), Y12
 	VCVTDQ2PS Y2, Y2
-	VMULPS (R8), Y12, Y13
-	VFMADD213PS 128(R13), Y13, Y2
+	VMULPS (R8), Y2, Y2
+	VFMADD213PS 128(R13), Y12, Y2
 	VMOVUPS Y2, 128(R13)
 	VCVTDQ2PS Y6, Y6
-	VMULPS 32(R8), Y12, Y14
-	VFMADD213PS 160(R13), Y14, Y6
+	VMULPS 32(R8), Y6, Y6
+	VFMADD213PS 160(R13), Y12, Y6
 	VMOVUPS Y6, 160(R13)
 	VBROADCASTSS 12(R9), Y12
 	VCVTDQ2PS Y3, Y3
-	VMULPS (R8), Y12, Y13
-	VFMADD213PS 192(R13), Y13, Y3
+	VMULPS (R8), Y3, Y3
+	VFMADD213PS 192(R13), Y12, Y3
 	VMOVUPS Y3, 192(R13)
 	VCVTDQ2PS Y7, Y7
-	VMULPS 32(R8), Y12, Y14
-	VFMADD213PS 224(R13), Y14, Y7
+	VMULPS 32(R8), Y7, Y7
+	VFMADD213PS 224(R13), Y12, Y7
 	VMOVUPS Y7, 224(R13)
 	ADDQ $1024, SI
 	ADDQ R12, DI
@@ -453,7 +453,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -659,21 +659,21 @@ block:
 	VPADDD Y10, Y3, Y3
 	VBROADCASTSS (R9), Y8
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y8, Y9
-	VFMADD213PS (R13), Y9, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y8, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y2, Y2
-	VMULPS 32(R8), Y8, Y10
-	VFMADD213PS 32(R13), Y10, Y2
+	VMULPS 32(R8), Y2, Y2
+	VFMADD213PS 32(R13), Y8, Y2
 	VMOVUPS Y2, 32(R13)
 	VBROADCASTSS 4(R9), Y8
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y8, Y9
-	VFMADD213PS 64(R13), Y9, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS 64(R13), Y8, Y1
 	VMOVUPS Y1, 64(R13)
 	VCVTDQ2PS Y3, Y3
-	VMULPS 32(R8), Y8, Y10
-	VFMADD213PS 96(R13), Y10, Y3
+	VMULPS 32(R8), Y3, Y3
+	VFMADD213PS 96(R13), Y8, Y3
 	VMOVUPS Y3, 96(R13)
 	ADDQ $1024, SI
 	ADDQ R12, DI
@@ -714,7 +714,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -848,12 +848,12 @@ block:
 	VPADDD Y8, Y1, Y1
 	VBROADCASTSS (R9), Y6
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y6, Y7
-	VFMADD213PS (R13), Y7, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y6, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y1, Y1
-	VMULPS 32(R8), Y6, Y8
-	VFMADD213PS 32(R13), Y8, Y1
+	VMULPS 32(R8), Y1, Y1
+	VFMADD213PS 32(R13), Y6, Y1
 	VMOVUPS Y1, 32(R13)
 	ADDQ $1024, SI
 	ADDQ R12, DI
@@ -884,7 +884,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1041,32 +1041,32 @@ block:
 	VPADDD Y10, Y4, Y4
 	VBROADCASTSS (R9), Y9
 	VCVTDQ2PS Y4, Y4
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS (R13), Y10, Y4
+	VMULPS (R8), Y4, Y4
+	VFMADD213PS (R13), Y9, Y4
 	VMOVUPS Y4, (R13)
 	VPBROADCASTD 4(R10), Y10
 	VPSRAD $2, Y10, Y10
 	VPADDD Y10, Y5, Y5
 	VBROADCASTSS 4(R9), Y9
 	VCVTDQ2PS Y5, Y5
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 64(R13), Y10, Y5
+	VMULPS (R8), Y5, Y5
+	VFMADD213PS 64(R13), Y9, Y5
 	VMOVUPS Y5, 64(R13)
 	VPBROADCASTD 8(R10), Y10
 	VPSRAD $2, Y10, Y10
 	VPADDD Y10, Y6, Y6
 	VBROADCASTSS 8(R9), Y9
 	VCVTDQ2PS Y6, Y6
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 128(R13), Y10, Y6
+	VMULPS (R8), Y6, Y6
+	VFMADD213PS 128(R13), Y9, Y6
 	VMOVUPS Y6, 128(R13)
 	VPBROADCASTD 12(R10), Y10
 	VPSRAD $2, Y10, Y10
 	VPADDD Y10, Y7, Y7
 	VBROADCASTSS 12(R9), Y9
 	VCVTDQ2PS Y7, Y7
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 192(R13), Y10, Y7
+	VMULPS (R8), Y7, Y7
+	VFMADD213PS 192(R13), Y9, Y7
 	VMOVUPS Y7, 192(R13)
 	VMOVDQU 32(SI), Y8
 	VPBROADCASTD (DI), Y9
@@ -1189,32 +1189,32 @@ block:
 	VPADDD Y10, Y4, Y4
 	VBROADCASTSS (R9), Y9
 	VCVTDQ2PS Y4, Y4
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 32(R13), Y10, Y4
+	VMULPS 32(R8), Y4, Y4
+	VFMADD213PS 32(R13), Y9, Y4
 	VMOVUPS Y4, 32(R13)
 	VPBROADCASTD 4(R10), Y10
 	VPSRAD $2, Y10, Y10
 	VPADDD Y10, Y5, Y5
 	VBROADCASTSS 4(R9), Y9
 	VCVTDQ2PS Y5, Y5
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 96(R13), Y10, Y5
+	VMULPS 32(R8), Y5, Y5
+	VFMADD213PS 96(R13), Y9, Y5
 	VMOVUPS Y5, 96(R13)
 	VPBROADCASTD 8(R10), Y10
 	VPSRAD $2, Y10, Y10
 	VPADDD Y10, Y6, Y6
 	VBROADCASTSS 8(R9), Y9
 	VCVTDQ2PS Y6, Y6
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 160(R13), Y10, Y6
+	VMULPS 32(R8), Y6, Y6
+	VFMADD213PS 160(R13), Y9, Y6
 	VMOVUPS Y6, 160(R13)
 	VPBROADCASTD 12(R10), Y10
 	VPSRAD $2, Y10, Y10
 	VPADDD Y10, Y7, Y7
 	VBROADCASTSS 12(R9), Y9
 	VCVTDQ2PS Y7, Y7
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 224(R13), Y10, Y7
+	VMULPS 32(R8), Y7, Y7
+	VFMADD213PS 224(R13), Y9, Y7
 	VMOVUPS Y7, 224(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -1275,7 +1275,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1374,16 +1374,16 @@ block:
 	VPADDD Y6, Y2, Y2
 	VBROADCASTSS (R9), Y5
 	VCVTDQ2PS Y2, Y2
-	VMULPS (R8), Y5, Y6
-	VFMADD213PS (R13), Y6, Y2
+	VMULPS (R8), Y2, Y2
+	VFMADD213PS (R13), Y5, Y2
 	VMOVUPS Y2, (R13)
 	VPBROADCASTD 4(R10), Y6
 	VPSRAD $2, Y6, Y6
 	VPADDD Y6, Y3, Y3
 	VBROADCASTSS 4(R9), Y5
 	VCVTDQ2PS Y3, Y3
-	VMULPS (R8), Y5, Y6
-	VFMADD213PS 64(R13), Y6, Y3
+	VMULPS (R8), Y3, Y3
+	VFMADD213PS 64(R13), Y5, Y3
 	VMOVUPS Y3, 64(R13)
 	VMOVDQU 32(SI), Y4
 	VPBROADCASTD (DI), Y5
@@ -1452,16 +1452,16 @@ block:
 	VPADDD Y6, Y2, Y2
 	VBROADCASTSS (R9), Y5
 	VCVTDQ2PS Y2, Y2
-	VMULPS 32(R8), Y5, Y6
-	VFMADD213PS 32(R13), Y6, Y2
+	VMULPS 32(R8), Y2, Y2
+	VFMADD213PS 32(R13), Y5, Y2
 	VMOVUPS Y2, 32(R13)
 	VPBROADCASTD 4(R10), Y6
 	VPSRAD $2, Y6, Y6
 	VPADDD Y6, Y3, Y3
 	VBROADCASTSS 4(R9), Y5
 	VCVTDQ2PS Y3, Y3
-	VMULPS 32(R8), Y5, Y6
-	VFMADD213PS 96(R13), Y6, Y3
+	VMULPS 32(R8), Y3, Y3
+	VFMADD213PS 96(R13), Y5, Y3
 	VMOVUPS Y3, 96(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -1502,7 +1502,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1572,8 +1572,8 @@ block:
 	VPADDD Y4, Y1, Y1
 	VBROADCASTSS (R9), Y3
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y3, Y4
-	VFMADD213PS (R13), Y4, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS (R13), Y3, Y1
 	VMOVUPS Y1, (R13)
 	VMOVDQU 32(SI), Y2
 	VPBROADCASTD (DI), Y3
@@ -1615,8 +1615,8 @@ block:
 	VPADDD Y4, Y1, Y1
 	VBROADCASTSS (R9), Y3
 	VCVTDQ2PS Y1, Y1
-	VMULPS 32(R8), Y3, Y4
-	VFMADD213PS 32(R13), Y4, Y1
+	VMULPS 32(R8), Y1, Y1
+	VFMADD213PS 32(R13), Y3, Y1
 	VMOVUPS Y1, 32(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -1647,7 +1647,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6ShortAVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1804,12 +1804,12 @@ block:
 	VPADDD Y14, Y8, Y8
 	VBROADCASTSS (R9), Y13
 	VCVTDQ2PS Y4, Y4
-	VMULPS (R8), Y13, Y14
-	VFMADD213PS (R13), Y14, Y4
+	VMULPS (R8), Y4, Y4
+	VFMADD213PS (R13), Y13, Y4
 	VMOVUPS Y4, (R13)
 	VCVTDQ2PS Y8, Y8
-	VMULPS 64(R8), Y13, Y14
-	VFMADD213PS (R13), Y14, Y8
+	VMULPS 64(R8), Y8, Y8
+	VFMADD213PS (R13), Y13, Y8
 	VMOVUPS Y8, (R13)
 	VPBROADCASTD 4(CX), Y14
 	VPSRAD $2, Y14, Y14
@@ -1820,12 +1820,12 @@ block:
 	VPADDD Y14, Y9, Y9
 	VBROADCASTSS 4(R9), Y13
 	VCVTDQ2PS Y5, Y5
-	VMULPS (R8), Y13, Y14
-	VFMADD213PS 64(R13), Y14, Y5
+	VMULPS (R8), Y5, Y5
+	VFMADD213PS 64(R13), Y13, Y5
 	VMOVUPS Y5, 64(R13)
 	VCVTDQ2PS Y9, Y9
-	VMULPS 64(R8), Y13, Y14
-	VFMADD213PS 64(R13), Y14, Y9
+	VMULPS 64(R8), Y9, Y9
+	VFMADD213PS 64(R13), Y13, Y9
 	VMOVUPS Y9, 64(R13)
 	VPBROADCASTD 8(CX), Y14
 	VPSRAD $2, Y14, Y14
@@ -1836,12 +1836,12 @@ block:
 	VPADDD Y14, Y10, Y10
 	VBROADCASTSS 8(R9), Y13
 	VCVTDQ2PS Y6, Y6
-	VMULPS (R8), Y13, Y14
-	VFMADD213PS 128(R13), Y14, Y6
+	VMULPS (R8), Y6, Y6
+	VFMADD213PS 128(R13), Y13, Y6
 	VMOVUPS Y6, 128(R13)
 	VCVTDQ2PS Y10, Y10
-	VMULPS 64(R8), Y13, Y14
-	VFMADD213PS 128(R13), Y14, Y10
+	VMULPS 64(R8), Y10, Y10
+	VFMADD213PS 128(R13), Y13, Y10
 	VMOVUPS Y10, 128(R13)
 	VPBROADCASTD 12(CX), Y14
 	VPSRAD $2, Y14, Y14
@@ -1852,12 +1852,12 @@ block:
 	VPADDD Y14, Y11, Y11
 	VBROADCASTSS 12(R9), Y13
 	VCVTDQ2PS Y7, Y7
-	VMULPS (R8), Y13, Y14
-	VFMADD213PS 192(R13), Y14, Y7
+	VMULPS (R8), Y7, Y7
+	VFMADD213PS 192(R13), Y13, Y7
 	VMOVUPS Y7, 192(R13)
 	VCVTDQ2PS Y11, Y11
-	VMULPS 64(R8), Y13, Y14
-	VFMADD213PS 192(R13), Y14, Y11
+	VMULPS 64(R8), Y11, Y11
+	VFMADD213PS 192(R13), Y13, Y11
 	VMOVUPS Y11, 192(R13)
 	VMOVDQU 32(SI), Y12
 	VPBROADCASTD (DI), Y13
@@ -1980,12 +1980,12 @@ block:
 	VPADDD Y14, Y8, Y8
 	VBROADCASTSS (R9), Y13
 	VCVTDQ2PS Y4, Y4
-	VMULPS 32(R8), Y13, Y14
-	VFMADD213PS 32(R13), Y14, Y4
+	VMULPS 32(R8), Y4, Y4
+	VFMADD213PS 32(R13), Y13, Y4
 	VMOVUPS Y4, 32(R13)
 	VCVTDQ2PS Y8, Y8
-	VMULPS 96(R8), Y13, Y14
-	VFMADD213PS 32(R13), Y14, Y8
+	VMULPS 96(R8), Y8, Y8
+	VFMADD213PS 32(R13), Y13, Y8
 	VMOVUPS Y8, 32(R13)
 	VPBROADCASTD 4(CX), Y14
 	VPSRAD $2, Y14, Y14
@@ -1996,12 +1996,12 @@ block:
 	VPADDD Y14, Y9, Y9
 	VBROADCASTSS 4(R9), Y13
 	VCVTDQ2PS Y5, Y5
-	VMULPS 32(R8), Y13, Y14
-	VFMADD213PS 96(R13), Y14, Y5
+	VMULPS 32(R8), Y5, Y5
+	VFMADD213PS 96(R13), Y13, Y5
 	VMOVUPS Y5, 96(R13)
 	VCVTDQ2PS Y9, Y9
-	VMULPS 96(R8), Y13, Y14
-	VFMADD213PS 96(R13), Y14, Y9
+	VMULPS 96(R8), Y9, Y9
+	VFMADD213PS 96(R13), Y13, Y9
 	VMOVUPS Y9, 96(R13)
 	VPBROADCASTD 8(CX), Y14
 	VPSRAD $2, Y14, Y14
@@ -2012,12 +2012,12 @@ block:
 	VPADDD Y14, Y10, Y10
 	VBROADCASTSS 8(R9), Y13
 	VCVTDQ2PS Y6, Y6
-	VMULPS 32(R8), Y13, Y14
-	VFMADD213PS 160(R13), Y14, Y6
+	VMULPS 32(R8), Y6, Y6
+	VFMADD213PS 160(R13), Y13, Y6
 	VMOVUPS Y6, 160(R13)
 	VCVTDQ2PS Y10, Y10
-	VMULPS 96(R8), Y13, Y14
-	VFMADD213PS 160(R13), Y14, Y10
+	VMULPS 96(R8), Y10, Y10
+	VFMADD213PS 160(R13), Y13, Y10
 	VMOVUPS Y10, 160(R13)
 	VPBROADCASTD 12(CX), Y14
 	VPSRAD $2, Y14, Y14
@@ -2028,12 +2028,12 @@ block:
 	VPADDD Y14, Y11, Y11
 	VBROADCASTSS 12(R9), Y13
 	VCVTDQ2PS Y7, Y7
-	VMULPS 32(R8), Y13, Y14
-	VFMADD213PS 224(R13), Y14, Y7
+	VMULPS 32(R8), Y7, Y7
+	VFMADD213PS 224(R13), Y13, Y7
 	VMOVUPS Y7, 224(R13)
 	VCVTDQ2PS Y11, Y11
-	VMULPS 96(R8), Y13, Y14
-	VFMADD213PS 224(R13), Y14, Y11
+	VMULPS 96(R8), Y11, Y11
+	VFMADD213PS 224(R13), Y13, Y11
 	VMOVUPS Y11, 224(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -2094,7 +2094,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6ShortAVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -2195,12 +2195,12 @@ block:
 	VPADDD Y8, Y4, Y4
 	VBROADCASTSS (R9), Y7
 	VCVTDQ2PS Y2, Y2
-	VMULPS (R8), Y7, Y8
-	VFMADD213PS (R13), Y8, Y2
+	VMULPS (R8), Y2, Y2
+	VFMADD213PS (R13), Y7, Y2
 	VMOVUPS Y2, (R13)
 	VCVTDQ2PS Y4, Y4
-	VMULPS 64(R8), Y7, Y8
-	VFMADD213PS (R13), Y8, Y4
+	VMULPS 64(R8), Y4, Y4
+	VFMADD213PS (R13), Y7, Y4
 	VMOVUPS Y4, (R13)
 	VPBROADCASTD 4(CX), Y8
 	VPSRAD $2, Y8, Y8
@@ -2211,12 +2211,12 @@ block:
 	VPADDD Y8, Y5, Y5
 	VBROADCASTSS 4(R9), Y7
 	VCVTDQ2PS Y3, Y3
-	VMULPS (R8), Y7, Y8
-	VFMADD213PS 64(R13), Y8, Y3
+	VMULPS (R8), Y3, Y3
+	VFMADD213PS 64(R13), Y7, Y3
 	VMOVUPS Y3, 64(R13)
 	VCVTDQ2PS Y5, Y5
-	VMULPS 64(R8), Y7, Y8
-	VFMADD213PS 64(R13), Y8, Y5
+	VMULPS 64(R8), Y5, Y5
+	VFMADD213PS 64(R13), Y7, Y5
 	VMOVUPS Y5, 64(R13)
 	VMOVDQU 32(SI), Y6
 	VPBROADCASTD (DI), Y7
@@ -2287,12 +2287,12 @@ block:
 	VPADDD Y8, Y4, Y4
 	VBROADCASTSS (R9), Y7
 	VCVTDQ2PS Y2, Y2
-	VMULPS 32(R8), Y7, Y8
-	VFMADD213PS 32(R13), Y8, Y2
+	VMULPS 32(R8), Y2, Y2
+	VFMADD213PS 32(R13), Y7, Y2
 	VMOVUPS Y2, 32(R13)
 	VCVTDQ2PS Y4, Y4
-	VMULPS 96(R8), Y7, Y8
-	VFMADD213PS 32(R13), Y8, Y4
+	VMULPS 96(R8), Y4, Y4
+	VFMADD213PS 32(R13), Y7, Y4
 	VMOVUPS Y4, 32(R13)
 	VPBROADCASTD 4(CX), Y8
 	VPSRAD $2, Y8, Y8
@@ -2303,12 +2303,12 @@ block:
 	VPADDD Y8, Y5, Y5
 	VBROADCASTSS 4(R9), Y7
 	VCVTDQ2PS Y3, Y3
-	VMULPS 32(R8), Y7, Y8
-	VFMADD213PS 96(R13), Y8, Y3
+	VMULPS 32(R8), Y3, Y3
+	VFMADD213PS 96(R13), Y7, Y3
 	VMOVUPS Y3, 96(R13)
 	VCVTDQ2PS Y5, Y5
-	VMULPS 96(R8), Y7, Y8
-	VFMADD213PS 96(R13), Y8, Y5
+	VMULPS 96(R8), Y5, Y5
+	VFMADD213PS 96(R13), Y7, Y5
 	VMOVUPS Y5, 96(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -2349,7 +2349,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6ShortAVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -2422,12 +2422,12 @@ block:
 	VPADDD Y5, Y2, Y2
 	VBROADCASTSS (R9), Y4
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y4, Y5
-	VFMADD213PS (R13), Y5, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS (R13), Y4, Y1
 	VMOVUPS Y1, (R13)
 	VCVTDQ2PS Y2, Y2
-	VMULPS 64(R8), Y4, Y5
-	VFMADD213PS (R13), Y5, Y2
+	VMULPS 64(R8), Y2, Y2
+	VFMADD213PS (R13), Y4, Y2
 	VMOVUPS Y2, (R13)
 	VMOVDQU 32(SI), Y3
 	VPBROADCASTD (DI), Y4
@@ -2472,12 +2472,12 @@ block:
 	VPADDD Y5, Y2, Y2
 	VBROADCASTSS (R9), Y4
 	VCVTDQ2PS Y1, Y1
-	VMULPS 32(R8), Y4, Y5
-	VFMADD213PS 32(R13), Y5, Y1
+	VMULPS 32(R8), Y1, Y1
+	VFMADD213PS 32(R13), Y4, Y1
 	VMOVUPS Y1, 32(R13)
 	VCVTDQ2PS Y2, Y2
-	VMULPS 96(R8), Y4, Y5
-	VFMADD213PS 32(R13), Y5, Y2
+	VMULPS 96(R8), Y2, Y2
+	VFMADD213PS 32(R13), Y4, Y2
 	VMOVUPS Y2, 32(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -2508,7 +2508,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide5AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -2657,32 +2657,32 @@ block:
 	VPADDD Y10, Y4, Y4
 	VBROADCASTSS (R9), Y9
 	VCVTDQ2PS Y4, Y4
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS (R13), Y10, Y4
+	VMULPS (R8), Y4, Y4
+	VFMADD213PS (R13), Y9, Y4
 	VMOVUPS Y4, (R13)
 	VPBROADCASTD 4(R10), Y10
 	VPSRAD $3, Y10, Y10
 	VPADDD Y10, Y5, Y5
 	VBROADCASTSS 4(R9), Y9
 	VCVTDQ2PS Y5, Y5
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 64(R13), Y10, Y5
+	VMULPS (R8), Y5, Y5
+	VFMADD213PS 64(R13), Y9, Y5
 	VMOVUPS Y5, 64(R13)
 	VPBROADCASTD 8(R10), Y10
 	VPSRAD $3, Y10, Y10
 	VPADDD Y10, Y6, Y6
 	VBROADCASTSS 8(R9), Y9
 	VCVTDQ2PS Y6, Y6
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 128(R13), Y10, Y6
+	VMULPS (R8), Y6, Y6
+	VFMADD213PS 128(R13), Y9, Y6
 	VMOVUPS Y6, 128(R13)
 	VPBROADCASTD 12(R10), Y10
 	VPSRAD $3, Y10, Y10
 	VPADDD Y10, Y7, Y7
 	VBROADCASTSS 12(R9), Y9
 	VCVTDQ2PS Y7, Y7
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 192(R13), Y10, Y7
+	VMULPS (R8), Y7, Y7
+	VFMADD213PS 192(R13), Y9, Y7
 	VMOVUPS Y7, 192(R13)
 	VMOVDQU 32(SI), Y8
 	VPBROADCASTD (DI), Y9
@@ -2797,32 +2797,32 @@ block:
 	VPADDD Y10, Y4, Y4
 	VBROADCASTSS (R9), Y9
 	VCVTDQ2PS Y4, Y4
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 32(R13), Y10, Y4
+	VMULPS 32(R8), Y4, Y4
+	VFMADD213PS 32(R13), Y9, Y4
 	VMOVUPS Y4, 32(R13)
 	VPBROADCASTD 4(R10), Y10
 	VPSRAD $3, Y10, Y10
 	VPADDD Y10, Y5, Y5
 	VBROADCASTSS 4(R9), Y9
 	VCVTDQ2PS Y5, Y5
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 96(R13), Y10, Y5
+	VMULPS 32(R8), Y5, Y5
+	VFMADD213PS 96(R13), Y9, Y5
 	VMOVUPS Y5, 96(R13)
 	VPBROADCASTD 8(R10), Y10
 	VPSRAD $3, Y10, Y10
 	VPADDD Y10, Y6, Y6
 	VBROADCASTSS 8(R9), Y9
 	VCVTDQ2PS Y6, Y6
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 160(R13), Y10, Y6
+	VMULPS 32(R8), Y6, Y6
+	VFMADD213PS 160(R13), Y9, Y6
 	VMOVUPS Y6, 160(R13)
 	VPBROADCASTD 12(R10), Y10
 	VPSRAD $3, Y10, Y10
 	VPADDD Y10, Y7, Y7
 	VBROADCASTSS 12(R9), Y9
 	VCVTDQ2PS Y7, Y7
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 224(R13), Y10, Y7
+	VMULPS 32(R8), Y7, Y7
+	VFMADD213PS 224(R13), Y9, Y7
 	VMOVUPS Y7, 224(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -2883,7 +2883,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide5AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -2978,16 +2978,16 @@ block:
 	VPADDD Y6, Y2, Y2
 	VBROADCASTSS (R9), Y5
 	VCVTDQ2PS Y2, Y2
-	VMULPS (R8), Y5, Y6
-	VFMADD213PS (R13), Y6, Y2
+	VMULPS (R8), Y2, Y2
+	VFMADD213PS (R13), Y5, Y2
 	VMOVUPS Y2, (R13)
 	VPBROADCASTD 4(R10), Y6
 	VPSRAD $3, Y6, Y6
 	VPADDD Y6, Y3, Y3
 	VBROADCASTSS 4(R9), Y5
 	VCVTDQ2PS Y3, Y3
-	VMULPS (R8), Y5, Y6
-	VFMADD213PS 64(R13), Y6, Y3
+	VMULPS (R8), Y3, Y3
+	VFMADD213PS 64(R13), Y5, Y3
 	VMOVUPS Y3, 64(R13)
 	VMOVDQU 32(SI), Y4
 	VPBROADCASTD (DI), Y5
@@ -3052,16 +3052,16 @@ block:
 	VPADDD Y6, Y2, Y2
 	VBROADCASTSS (R9), Y5
 	VCVTDQ2PS Y2, Y2
-	VMULPS 32(R8), Y5, Y6
-	VFMADD213PS 32(R13), Y6, Y2
+	VMULPS 32(R8), Y2, Y2
+	VFMADD213PS 32(R13), Y5, Y2
 	VMOVUPS Y2, 32(R13)
 	VPBROADCASTD 4(R10), Y6
 	VPSRAD $3, Y6, Y6
 	VPADDD Y6, Y3, Y3
 	VBROADCASTSS 4(R9), Y5
 	VCVTDQ2PS Y3, Y3
-	VMULPS 32(R8), Y5, Y6
-	VFMADD213PS 96(R13), Y6, Y3
+	VMULPS 32(R8), Y3, Y3
+	VFMADD213PS 96(R13), Y5, Y3
 	VMOVUPS Y3, 96(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -3102,7 +3102,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide5AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -3170,8 +3170,8 @@ block:
 	VPADDD Y4, Y1, Y1
 	VBROADCASTSS (R9), Y3
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y3, Y4
-	VFMADD213PS (R13), Y4, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS (R13), Y3, Y1
 	VMOVUPS Y1, (R13)
 	VMOVDQU 32(SI), Y2
 	VPBROADCASTD (DI), Y3
@@ -3211,8 +3211,8 @@ block:
 	VPADDD Y4, Y1, Y1
 	VBROADCASTSS (R9), Y3
 	VCVTDQ2PS Y1, Y1
-	VMULPS 32(R8), Y3, Y4
-	VFMADD213PS 32(R13), Y4, Y1
+	VMULPS 32(R8), Y1, Y1
+	VFMADD213PS 32(R13), Y3, Y1
 	VMOVUPS Y1, 32(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -3243,7 +3243,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide4AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -3461,12 +3461,12 @@ block:
 	VPADDD Y11, Y4, Y4
 	VBROADCASTSS (R9), Y10
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y10, Y11
-	VFMADD213PS (R13), Y11, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y10, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y4, Y4
-	VMULPS 32(R8), Y10, Y12
-	VFMADD213PS 32(R13), Y12, Y4
+	VMULPS 32(R8), Y4, Y4
+	VFMADD213PS 32(R13), Y10, Y4
 	VMOVUPS Y4, 32(R13)
 	VPBROADCASTD 4(R10), Y11
 	VPSRAD $4, Y11, Y11
@@ -3474,12 +3474,12 @@ block:
 	VPADDD Y11, Y5, Y5
 	VBROADCASTSS 4(R9), Y10
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y10, Y11
-	VFMADD213PS 64(R13), Y11, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS 64(R13), Y10, Y1
 	VMOVUPS Y1, 64(R13)
 	VCVTDQ2PS Y5, Y5
-	VMULPS 32(R8), Y10, Y12
-	VFMADD213PS 96(R13), Y12, Y5
+	VMULPS 32(R8), Y5, Y5
+	VFMADD213PS 96(R13), Y10, Y5
 	VMOVUPS Y5, 96(R13)
 	VPBROADCASTD 8(R10), Y11
 	VPSRAD $4, Y11, Y11
@@ -3487,12 +3487,12 @@ block:
 	VPADDD Y11, Y6, Y6
 	VBROADCASTSS 8(R9), Y10
 	VCVTDQ2PS Y2, Y2
-	VMULPS (R8), Y10, Y11
-	VFMADD213PS 128(R13), Y11, Y2
+	VMULPS (R8), Y2, Y2
+	VFMADD213PS 128(R13), Y10, Y2
 	VMOVUPS Y2, 128(R13)
 	VCVTDQ2PS Y6, Y6
-	VMULPS 32(R8), Y10, Y12
-	VFMADD213PS 160(R13), Y12, Y6
+	VMULPS 32(R8), Y6, Y6
+	VFMADD213PS 160(R13), Y10, Y6
 	VMOVUPS Y6, 160(R13)
 	VPBROADCASTD 12(R10), Y11
 	VPSRAD $4, Y11, Y11
@@ -3500,12 +3500,12 @@ block:
 	VPADDD Y11, Y7, Y7
 	VBROADCASTSS 12(R9), Y10
 	VCVTDQ2PS Y3, Y3
-	VMULPS (R8), Y10, Y11
-	VFMADD213PS 192(R13), Y11, Y3
+	VMULPS (R8), Y3, Y3
+	VFMADD213PS 192(R13), Y10, Y3
 	VMOVUPS Y3, 192(R13)
 	VCVTDQ2PS Y7, Y7
-	VMULPS 32(R8), Y10, Y12
-	VFMADD213PS 224(R13), Y12, Y7
+	VMULPS 32(R8), Y7, Y7
+	VFMADD213PS 224(R13), Y10, Y7
 	VMOVUPS Y7, 224(R13)
 	TESTQ R15, R15
 	JZ noMins0
@@ -3617,7 +3617,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide4AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -3751,12 +3751,12 @@ block:
 	VPADDD Y7, Y2, Y2
 	VBROADCASTSS (R9), Y6
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y6, Y7
-	VFMADD213PS (R13), Y7, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y6, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y2, Y2
-	VMULPS 32(R8), Y6, Y8
-	VFMADD213PS 32(R13), Y8, Y2
+	VMULPS 32(R8), Y2, Y2
+	VFMADD213PS 32(R13), Y6, Y2
 	VMOVUPS Y2, 32(R13)
 	VPBROADCASTD 4(R10), Y7
 	VPSRAD $4, Y7, Y7
@@ -3764,12 +3764,12 @@ block:
 	VPADDD Y7, Y3, Y3
 	VBROADCASTSS 4(R9), Y6
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y6, Y7
-	VFMADD213PS 64(R13), Y7, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS 64(R13), Y6, Y1
 	VMOVUPS Y1, 64(R13)
 	VCVTDQ2PS Y3, Y3
-	VMULPS 32(R8), Y6, Y8
-	VFMADD213PS 96(R13), Y8, Y3
+	VMULPS 32(R8), Y3, Y3
+	VFMADD213PS 96(R13), Y6, Y3
 	VMOVUPS Y3, 96(R13)
 	TESTQ R15, R15
 	JZ noMins0
@@ -3839,7 +3839,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide4AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -3931,12 +3931,12 @@ block:
 	VPADDD Y5, Y1, Y1
 	VBROADCASTSS (R9), Y4
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y4, Y5
-	VFMADD213PS (R13), Y5, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y4, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y1, Y1
-	VMULPS 32(R8), Y4, Y6
-	VFMADD213PS 32(R13), Y6, Y1
+	VMULPS 32(R8), Y1, Y1
+	VFMADD213PS 32(R13), Y4, Y1
 	VMOVUPS Y1, 32(R13)
 	TESTQ R15, R15
 	JZ noMins0

@@ -10,7 +10,7 @@
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVXVNNIT4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -166,39 +166,39 @@ block:
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xfa // VPDPBUSD Y10, Y9, Y7
 	VBROADCASTSS (R9), Y10
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y10, Y11
-	VFMADD213PS (R13), Y11, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y10, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y4, Y4
-	VMULPS 32(R8), Y10, Y12
-	VFMADD213PS 32(R13), Y12, Y4
+	VMULPS 32(R8), Y4, Y4
+	VFMADD213PS 32(R13), Y10, Y4
 	VMOVUPS Y4, 32(R13)
 	VBROADCASTSS 4(R9), Y10
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y10, Y11
-	VFMADD213PS 64(R13), Y11, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS 64(R13), Y10, Y1
 	VMOVUPS Y1, 64(R13)
 	VCVTDQ2PS Y5, Y5
-	VMULPS 32(R8), Y10, Y12
-	VFMADD213PS 96(R13), Y12, Y5
+	VMULPS 32(R8), Y5, Y5
+	VFMADD213PS 96(R13), Y10, Y5
 	VMOVUPS Y5, 96(R13)
 	VBROADCASTSS 8(R9), Y10
 	VCVTDQ2PS Y2, Y2
-	VMULPS (R8), Y10, Y11
-	VFMADD213PS 128(R13), Y11, Y2
+	VMULPS (R8), Y2, Y2
+	VFMADD213PS 128(R13), Y10, Y2
 	VMOVUPS Y2, 128(R13)
 	VCVTDQ2PS Y6, Y6
-	VMULPS 32(R8), Y10, Y12
-	VFMADD213PS 160(R13), Y12, Y6
+	VMULPS 32(R8), Y6, Y6
+	VFMADD213PS 160(R13), Y10, Y6
 	VMOVUPS Y6, 160(R13)
 	VBROADCASTSS 12(R9), Y10
 	VCVTDQ2PS Y3, Y3
-	VMULPS (R8), Y10, Y11
-	VFMADD213PS 192(R13), Y11, Y3
+	VMULPS (R8), Y3, Y3
+	VFMADD213PS 192(R13), Y10, Y3
 	VMOVUPS Y3, 192(R13)
 	VCVTDQ2PS Y7, Y7
-	VMULPS 32(R8), Y10, Y12
-	VFMADD213PS 224(R13), Y12, Y7
+	VMULPS 32(R8), Y7, Y7
+	VFMADD213PS 224(R13), Y10, Y7
 	VMOVUPS Y7, 224(R13)
 	TESTQ R15, R15
 	JZ noMins0
@@ -310,7 +310,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVXVNNIT2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -410,21 +410,21 @@ block:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x55; BYTE $0x50; BYTE $0xde // VPDPBUSD Y6, Y5, Y3
 	VBROADCASTSS (R9), Y6
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y6, Y7
-	VFMADD213PS (R13), Y7, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y6, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y2, Y2
-	VMULPS 32(R8), Y6, Y8
-	VFMADD213PS 32(R13), Y8, Y2
+	VMULPS 32(R8), Y2, Y2
+	VFMADD213PS 32(R13), Y6, Y2
 	VMOVUPS Y2, 32(R13)
 	VBROADCASTSS 4(R9), Y6
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y6, Y7
-	VFMADD213PS 64(R13), Y7, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS 64(R13), Y6, Y1
 	VMOVUPS Y1, 64(R13)
 	VCVTDQ2PS Y3, Y3
-	VMULPS 32(R8), Y6, Y8
-	VFMADD213PS 96(R13), Y8, Y3
+	VMULPS 32(R8), Y3, Y3
+	VFMADD213PS 96(R13), Y6, Y3
 	VMOVUPS Y3, 96(R13)
 	TESTQ R15, R15
 	JZ noMins0
@@ -494,7 +494,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVXVNNIT1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -566,12 +566,12 @@ block:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x65; BYTE $0x50; BYTE $0xcc // VPDPBUSD Y4, Y3, Y1
 	VBROADCASTSS (R9), Y4
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y4, Y5
-	VFMADD213PS (R13), Y5, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y4, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y1, Y1
-	VMULPS 32(R8), Y4, Y6
-	VFMADD213PS 32(R13), Y6, Y1
+	VMULPS 32(R8), Y1, Y1
+	VFMADD213PS 32(R13), Y4, Y1
 	VMOVUPS Y1, 32(R13)
 	TESTQ R15, R15
 	JZ noMins0
@@ -620,7 +620,7 @@ store0:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8ShortAVXVNNIT4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -741,12 +741,12 @@ block:
 	VPADDD Y10, Y4, Y4
 	VBROADCASTSS (R9), Y9
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS (R13), Y10, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y9, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y4, Y4
-	VMULPS 64(R8), Y9, Y10
-	VFMADD213PS (R13), Y10, Y4
+	VMULPS 64(R8), Y4, Y4
+	VFMADD213PS (R13), Y9, Y4
 	VMOVUPS Y4, (R13)
 	VPBROADCASTD 4(CX), Y10
 	VPADDD Y10, Y1, Y1
@@ -755,12 +755,12 @@ block:
 	VPADDD Y10, Y5, Y5
 	VBROADCASTSS 4(R9), Y9
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 64(R13), Y10, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS 64(R13), Y9, Y1
 	VMOVUPS Y1, 64(R13)
 	VCVTDQ2PS Y5, Y5
-	VMULPS 64(R8), Y9, Y10
-	VFMADD213PS 64(R13), Y10, Y5
+	VMULPS 64(R8), Y5, Y5
+	VFMADD213PS 64(R13), Y9, Y5
 	VMOVUPS Y5, 64(R13)
 	VPBROADCASTD 8(CX), Y10
 	VPADDD Y10, Y2, Y2
@@ -769,12 +769,12 @@ block:
 	VPADDD Y10, Y6, Y6
 	VBROADCASTSS 8(R9), Y9
 	VCVTDQ2PS Y2, Y2
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 128(R13), Y10, Y2
+	VMULPS (R8), Y2, Y2
+	VFMADD213PS 128(R13), Y9, Y2
 	VMOVUPS Y2, 128(R13)
 	VCVTDQ2PS Y6, Y6
-	VMULPS 64(R8), Y9, Y10
-	VFMADD213PS 128(R13), Y10, Y6
+	VMULPS 64(R8), Y6, Y6
+	VFMADD213PS 128(R13), Y9, Y6
 	VMOVUPS Y6, 128(R13)
 	VPBROADCASTD 12(CX), Y10
 	VPADDD Y10, Y3, Y3
@@ -783,12 +783,12 @@ block:
 	VPADDD Y10, Y7, Y7
 	VBROADCASTSS 12(R9), Y9
 	VCVTDQ2PS Y3, Y3
-	VMULPS (R8), Y9, Y10
-	VFMADD213PS 192(R13), Y10, Y3
+	VMULPS (R8), Y3, Y3
+	VFMADD213PS 192(R13), Y9, Y3
 	VMOVUPS Y3, 192(R13)
 	VCVTDQ2PS Y7, Y7
-	VMULPS 64(R8), Y9, Y10
-	VFMADD213PS 192(R13), Y10, Y7
+	VMULPS 64(R8), Y7, Y7
+	VFMADD213PS 192(R13), Y9, Y7
 	VMOVUPS Y7, 192(R13)
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
@@ -877,12 +877,12 @@ block:
 	VPADDD Y10, Y4, Y4
 	VBROADCASTSS (R9), Y9
 	VCVTDQ2PS Y0, Y0
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 32(R13), Y10, Y0
+	VMULPS 32(R8), Y0, Y0
+	VFMADD213PS 32(R13), Y9, Y0
 	VMOVUPS Y0, 32(R13)
 	VCVTDQ2PS Y4, Y4
-	VMULPS 96(R8), Y9, Y10
-	VFMADD213PS 32(R13), Y10, Y4
+	VMULPS 96(R8), Y4, Y4
+	VFMADD213PS 32(R13), Y9, Y4
 	VMOVUPS Y4, 32(R13)
 	VPBROADCASTD 4(CX), Y10
 	VPADDD Y10, Y1, Y1
@@ -891,12 +891,12 @@ block:
 	VPADDD Y10, Y5, Y5
 	VBROADCASTSS 4(R9), Y9
 	VCVTDQ2PS Y1, Y1
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 96(R13), Y10, Y1
+	VMULPS 32(R8), Y1, Y1
+	VFMADD213PS 96(R13), Y9, Y1
 	VMOVUPS Y1, 96(R13)
 	VCVTDQ2PS Y5, Y5
-	VMULPS 96(R8), Y9, Y10
-	VFMADD213PS 96(R13), Y10, Y5
+	VMULPS 96(R8), Y5, Y5
+	VFMADD213PS 96(R13), Y9, Y5
 	VMOVUPS Y5, 96(R13)
 	VPBROADCASTD 8(CX), Y10
 	VPADDD Y10, Y2, Y2
@@ -905,12 +905,12 @@ block:
 	VPADDD Y10, Y6, Y6
 	VBROADCASTSS 8(R9), Y9
 	VCVTDQ2PS Y2, Y2
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 160(R13), Y10, Y2
+	VMULPS 32(R8), Y2, Y2
+	VFMADD213PS 160(R13), Y9, Y2
 	VMOVUPS Y2, 160(R13)
 	VCVTDQ2PS Y6, Y6
-	VMULPS 96(R8), Y9, Y10
-	VFMADD213PS 160(R13), Y10, Y6
+	VMULPS 96(R8), Y6, Y6
+	VFMADD213PS 160(R13), Y9, Y6
 	VMOVUPS Y6, 160(R13)
 	VPBROADCASTD 12(CX), Y10
 	VPADDD Y10, Y3, Y3
@@ -919,12 +919,12 @@ block:
 	VPADDD Y10, Y7, Y7
 	VBROADCASTSS 12(R9), Y9
 	VCVTDQ2PS Y3, Y3
-	VMULPS 32(R8), Y9, Y10
-	VFMADD213PS 224(R13), Y10, Y3
+	VMULPS 32(R8), Y3, Y3
+	VFMADD213PS 224(R13), Y9, Y3
 	VMOVUPS Y3, 224(R13)
 	VCVTDQ2PS Y7, Y7
-	VMULPS 96(R8), Y9, Y10
-	VFMADD213PS 224(R13), Y10, Y7
+	VMULPS 96(R8), Y7, Y7
+	VFMADD213PS 224(R13), Y9, Y7
 	VMOVUPS Y7, 224(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -989,7 +989,7 @@ store3:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8ShortAVXVNNIT2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1070,12 +1070,12 @@ block:
 	VPADDD Y6, Y2, Y2
 	VBROADCASTSS (R9), Y5
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y5, Y6
-	VFMADD213PS (R13), Y6, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y5, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y2, Y2
-	VMULPS 64(R8), Y5, Y6
-	VFMADD213PS (R13), Y6, Y2
+	VMULPS 64(R8), Y2, Y2
+	VFMADD213PS (R13), Y5, Y2
 	VMOVUPS Y2, (R13)
 	VPBROADCASTD 4(CX), Y6
 	VPADDD Y6, Y1, Y1
@@ -1084,12 +1084,12 @@ block:
 	VPADDD Y6, Y3, Y3
 	VBROADCASTSS 4(R9), Y5
 	VCVTDQ2PS Y1, Y1
-	VMULPS (R8), Y5, Y6
-	VFMADD213PS 64(R13), Y6, Y1
+	VMULPS (R8), Y1, Y1
+	VFMADD213PS 64(R13), Y5, Y1
 	VMOVUPS Y1, 64(R13)
 	VCVTDQ2PS Y3, Y3
-	VMULPS 64(R8), Y5, Y6
-	VFMADD213PS 64(R13), Y6, Y3
+	VMULPS 64(R8), Y3, Y3
+	VFMADD213PS 64(R13), Y5, Y3
 	VMOVUPS Y3, 64(R13)
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
@@ -1142,12 +1142,12 @@ block:
 	VPADDD Y6, Y2, Y2
 	VBROADCASTSS (R9), Y5
 	VCVTDQ2PS Y0, Y0
-	VMULPS 32(R8), Y5, Y6
-	VFMADD213PS 32(R13), Y6, Y0
+	VMULPS 32(R8), Y0, Y0
+	VFMADD213PS 32(R13), Y5, Y0
 	VMOVUPS Y0, 32(R13)
 	VCVTDQ2PS Y2, Y2
-	VMULPS 96(R8), Y5, Y6
-	VFMADD213PS 32(R13), Y6, Y2
+	VMULPS 96(R8), Y2, Y2
+	VFMADD213PS 32(R13), Y5, Y2
 	VMOVUPS Y2, 32(R13)
 	VPBROADCASTD 4(CX), Y6
 	VPADDD Y6, Y1, Y1
@@ -1156,12 +1156,12 @@ block:
 	VPADDD Y6, Y3, Y3
 	VBROADCASTSS 4(R9), Y5
 	VCVTDQ2PS Y1, Y1
-	VMULPS 32(R8), Y5, Y6
-	VFMADD213PS 96(R13), Y6, Y1
+	VMULPS 32(R8), Y1, Y1
+	VFMADD213PS 96(R13), Y5, Y1
 	VMOVUPS Y1, 96(R13)
 	VCVTDQ2PS Y3, Y3
-	VMULPS 96(R8), Y5, Y6
-	VFMADD213PS 96(R13), Y6, Y3
+	VMULPS 96(R8), Y3, Y3
+	VFMADD213PS 96(R13), Y5, Y3
 	VMOVUPS Y3, 96(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI
@@ -1206,7 +1206,7 @@ store1:
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones, results
+//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8ShortAVXVNNIT1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1267,12 +1267,12 @@ block:
 	VPADDD Y4, Y1, Y1
 	VBROADCASTSS (R9), Y3
 	VCVTDQ2PS Y0, Y0
-	VMULPS (R8), Y3, Y4
-	VFMADD213PS (R13), Y4, Y0
+	VMULPS (R8), Y0, Y0
+	VFMADD213PS (R13), Y3, Y0
 	VMOVUPS Y0, (R13)
 	VCVTDQ2PS Y1, Y1
-	VMULPS 64(R8), Y3, Y4
-	VFMADD213PS (R13), Y4, Y1
+	VMULPS 64(R8), Y1, Y1
+	VFMADD213PS (R13), Y3, Y1
 	VMOVUPS Y1, (R13)
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
@@ -1307,12 +1307,12 @@ block:
 	VPADDD Y4, Y1, Y1
 	VBROADCASTSS (R9), Y3
 	VCVTDQ2PS Y0, Y0
-	VMULPS 32(R8), Y3, Y4
-	VFMADD213PS 32(R13), Y4, Y0
+	VMULPS 32(R8), Y0, Y0
+	VFMADD213PS 32(R13), Y3, Y0
 	VMOVUPS Y0, 32(R13)
 	VCVTDQ2PS Y1, Y1
-	VMULPS 96(R8), Y3, Y4
-	VFMADD213PS 32(R13), Y4, Y1
+	VMULPS 96(R8), Y1, Y1
+	VFMADD213PS 32(R13), Y3, Y1
 	VMOVUPS Y1, 32(R13)
 	ADDQ $512, SI
 	ADDQ R12, DI

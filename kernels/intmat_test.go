@@ -115,7 +115,7 @@ func (c intCase) want(x []float32) []float32 {
 				}
 				g := r*groups + min((b+from)/c.group, groups-1)
 				scale, low := c.scales(g)
-				y[r] = fma32(float32(sum), scale*(amax/127), y[r])
+				y[r] = fma32(float32(sum)*scale, amax/127, y[r])
 				if c.min != nil {
 					y[r] = fma32(float32(plain)*(amax/127), low, y[r])
 				}

@@ -232,10 +232,14 @@ func (o *Out) prepare(n int) {
 			o.Rest.pair()
 		}
 	}
-	if n >= actTile && m.format < 8 && (tier == AVX512 || tier == AMX) && n < wideTokens(AVX512, m.format, m.kernelGroup(tier)) {
-		o.A.correct(int(m.format))
+	if n >= actTile && (tier == AVX512 || tier == AMX) {
+		bits := int(m.format)
+		if n >= wideTokens(AVX512, m.format, m.kernelGroup(tier)) {
+			bits = 8
+		}
+		o.A.start(bits, m.group < blockSize)
 		if o.Rest != nil {
-			o.Rest.correct(int(m.format))
+			o.Rest.start(bits, m.group < blockSize)
 		}
 	}
 	if (m.mins != nil || m.super != nil && m.super.mins) && (tier == AVX512 || tier == AMX) {

@@ -7,8 +7,8 @@ import "unsafe"
 type actView struct {
 	q     *int8
 	xs    *float32 // scales
-	corr  *int32   // -128 times the sum of a block's q, or corrections
-	half  *int32   // -128 times the sum of its first 16, or corrections
+	corr  *int32   // -128 times the sum of a block's q, or its start or its second half's
+	half  *int32   // -128 times the sum of its first 16, or their start
 	sums  *float32 // see Acts.sum, nil if not needed
 	width int      // tokens of the tile: the distance of blocks
 }
@@ -174,7 +174,7 @@ func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles int, add bool, 
 	c.y, c.ld = o.Y[p*panelRows:][:(tiles*actTile-1)*o.LdY+panels*panelRows], o.LdY
 	c.setAdd(add)
 	c.actView = a.view(0)
-	m.useCorrections(AVX512, actTile, a, 0, &c.actView)
+	m.useStarts(AVX512, m.format, actTile, a, 0, &c.actView)
 	c.next = c.q // with nothing to fetch, lines that are needed anyway
 	if next := p + panels; next < m.panelCount() {
 		c.next = (*int8)(unsafe.Pointer(&m.panel(next)[0]))
@@ -182,17 +182,18 @@ func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles int, add bool, 
 	mulDirect(AVX512, m.format, actTile, c)
 }
 
-// useCorrections points the view of a from token t on at corrections, if the kernel
-// of so many tokens wants them.
-func (m *IntMatrix) useCorrections(tier Tier, rows int, a *Acts, t int, v *actView) {
-	if tier != AVX512 || rows < actTile || m.format == 8 {
+// useStarts points the view of a from token t on at the starts for integers of form,
+// if the kernel of so many tokens wants them.
+func (m *IntMatrix) useStarts(tier Tier, form format, rows int, a *Acts, t int, v *actView) {
+	if tier != AVX512 || rows < actTile {
 		return
 	}
-	c := &a.ready[m.format]
+	s := &a.ready[form]
 	_, at := a.tile(t)
-	v.corr = &c.all[at]
 	if m.group < blockSize {
-		v.corr, v.half = &c.second[at], &c.first[at]
+		v.corr, v.half = &s.second[at], &s.first[at]
+	} else {
+		v.corr = &s.all[at]
 	}
 }
 
@@ -257,7 +258,7 @@ func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool,
 	for t < n {
 		rows := directRows(tier, m.format, m.kernelGroup(tier), min(n-t, actTile-t%actTile))
 		c.actView = a.view(t)
-		m.useCorrections(tier, rows, a, t, &c.actView)
+		m.useStarts(tier, m.format, rows, a, t, &c.actView)
 		c.tiles, c.panels, c.next = 1, 1, c.q
 		edge := m.open(&c.output, o, t, p, rows, s)
 		mulDirect(tier, m.format, rows, c)
@@ -284,6 +285,7 @@ func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next
 			_, at := a.tile(t)
 			c.q = &a.pairs[2*at*blockSize]
 		}
+		m.useStarts(tier, 8, rows, a, t, &c.actView)
 		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(tier, t, n, p, rows, 1))
 		count := c.tiles * rows // the kernel counts tiles down
 		edge := m.open(&c.output, o, t, p, count, s)

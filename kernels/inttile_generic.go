@@ -40,7 +40,8 @@ func item[T any](first *T, i int) *T {
 
 func (c *intTile) addScaled(acc *[panelRows]float32, sums *[panelRows]int32, group int, xs float32, neg int32) {
 	for r, s := range sums {
-		acc[r] = fma32(float32(s), F16ToF32(c.scales[group*panelRows+r])*xs, acc[r])
+		scaled := float32(float32(s) * F16ToF32(c.scales[group*panelRows+r])) // rounded, never fused
+		acc[r] = fma32(scaled, xs, acc[r])
 	}
 	if c.mins == nil {
 		return

@@ -250,10 +250,10 @@ func (k amxKernel) scaleAll(phase int) {
 		k.op("VBROADCASTSS", mem(4*t, "R9"), xs)
 		for part := range k.parts {
 			for panel := range 2 {
-				scale, sum := spare(), spare()
-				k.op("VMULPS", xs, k.scale(part, panel), scale)
+				sum := spare()
 				k.op("VCVTDQ2PS", mem(k.slot(phase, panel, part)+64*t, "DX"), sum)
-				k.op("VFMADD231PS", scale, sum, k.result(panel, t))
+				k.op("VMULPS", k.scale(part, panel), sum, sum)
+				k.op("VFMADD231PS", xs, sum, k.result(panel, t))
 			}
 		}
 	}

@@ -222,22 +222,18 @@ func (k *armInt) tokenWords(from string, to int) {
 	}
 }
 
-// scale adds sums, exact in 32 bits, times the products of scales to results,
-// a token after the other, each step for as many at once as there are products:
-// a core that keeps the order of instructions would wait for single ones.
-func (k *armInt) scale(results, sums, scales []int, xs int, products []int) {
-	a, n := len(scales), len(products)
-	for from := 0; from < len(sums); from += n {
-		to := min(from+n, len(sums))
-		for i := from; i < to; i++ {
-			k.lane("FMUL.4S", products[i-from], scales[i%a], xs, i/a)
-		}
-		for _, sum := range sums[from:to] {
-			k.two("SCVTF.4S", sum, sum)
-		}
-		for i := from; i < to; i++ {
-			k.op("VFMLA", v(products[i-from], "S4"), v(sums[i], "S4"), v(results[i], "S4"))
-		}
+// scale adds sums, exact in 32 bits, times their scales and then those of the
+// activations to results, each step for all at once: a core that keeps the order of
+// instructions would wait for single ones.
+func (k *armInt) scale(results, sums, scales []int, xs int) {
+	for _, sum := range sums {
+		k.two("SCVTF.4S", sum, sum)
+	}
+	for i, sum := range sums {
+		k.three("FMUL.4S", sum, sum, scales[i%len(scales)])
+	}
+	for i, sum := range sums {
+		k.lane("FMLA.4S", results[i], sum, xs, i/len(scales))
 	}
 }
 

@@ -8,7 +8,7 @@ func dotRows(a neon, f armForm, tokens int) {
 	results := k.take(4*tokens, "results")
 	sums := k.take(4*tokens, "sums of a block")
 	x := k.take(2*tokens, "activations, then corrections")
-	w := k.take(8, "weights, then scales and products")
+	w := k.take(8, "weights, then scales")
 	var hoisted, mask, corr []int
 	if f.grouped() && tokens == 1 {
 		hoisted = k.take(4, "scales of a group")
@@ -44,7 +44,7 @@ func dotRows(a neon, f armForm, tokens int) {
 				scales = w[:4]
 				k.scales("R2", f.scaleStep(), scales)
 			}
-			k.scale(results, sums, scales, xs, w[4:])
+			k.scale(results, sums, scales, xs)
 		}
 		if nibbles {
 			k.minimums(results, corr[0], correctionBits, xs, w)
@@ -114,7 +114,7 @@ func dotTile(a neon, f armForm) {
 	nibbles := f.nibbles()
 	results := k.take(4*tokens, "results")
 	sums := k.take(2*tokens, "sums of a block")
-	x := k.take(tokens, "activations, then their scales, corrections and products")
+	x := k.take(tokens, "activations, then their scales and corrections")
 	w := k.take(4, "weights, then scales; V31 also the mask of low nibbles")
 	mask := w[3]
 	k.head()
@@ -146,7 +146,7 @@ func dotTile(a neon, f armForm) {
 					k.two("FCVTL", w[0], w[1])
 					k.two("FCVTL2", w[1], w[1])
 				}
-				k.scale(side, sums, w[:2], x[0], x[1:])
+				k.scale(side, sums, w[:2], x[0])
 			}
 			k.dotTileMinimums(half, side, x, w)
 		}

@@ -11,7 +11,7 @@ func dotJoined(a neon, f armForm) {
 	sums := k.take(4*parts, "sums of a block")
 	x := k.take(2, "activations, then corrections")
 	xs := k.take(1, "their scales")[0]
-	w := k.take(8/parts, "integers, then products")
+	w := k.take(8/parts, "integers")
 	words := k.take(8, "planes, then scales")
 	p.nibble, p.pair, p.bit = words[0], words[0], words[4]
 	if f.bits == 6 {
@@ -44,7 +44,7 @@ func dotJoined(a neon, f armForm) {
 		k.op("ADD", imm(f.blockBytes()), "R1")
 		for i := range parts {
 			k.scales("R2", f.scaleStep(), words[:4])
-			k.scale(results, sums[4*i:][:4], words[:4], xs, w[:4])
+			k.scale(results, sums[4*i:][:4], words[:4], xs)
 		}
 		k.minimums(results, x[0], 0, xs, words[:4])
 	})

@@ -73,8 +73,8 @@ func (k *armInt) mmlaPair(p int, last bool, results, sums, x, w []int) {
 			for i, r := range w {
 				sum := sums[4*half+i]
 				k.two("SCVTF.4S", sum, sum)
-				k.three("FMUL.4S", r, r, x[0])
-				k.op("VFMLA", v(r, "S4"), v(sum, "S4"), v(results[4*half+i], "S4"))
+				k.three("FMUL.4S", sum, sum, r)
+				k.op("VFMLA", v(x[0], "S4"), v(sum, "S4"), v(results[4*half+i], "S4"))
 			}
 		}
 	}

@@ -187,9 +187,9 @@ func (m *mull) multiply(first bool, sum, w, x int) {
 // scaleBlock joins the sums to four outputs a register, in 32 bits, and adds
 // them times their scales to the results.
 func (m *mull) scaleBlock(part int) {
-	scales, xs, product, corr := m.rest[:4], m.rest[4], m.rest[5], m.rest[6]
+	scales, xs, corr := m.rest[:4], m.rest[4], m.rest[6]
 	if m.wide { // the scales of activations outlive the second half's weights
-		scales, xs, product, corr = m.rest[4:8], m.rest[2], m.rest[3], m.rest[0]
+		scales, xs, corr = m.rest[4:8], m.rest[2], m.rest[0]
 	}
 	if part == 0 {
 		m.tokenWords("R4", xs)
@@ -226,7 +226,7 @@ func (m *mull) scaleBlock(part int) {
 		}
 		joined[i] = sum
 	}
-	m.scale(m.results, joined, scales, xs, []int{product})
+	m.scale(m.results, joined, scales, xs)
 	if m.nibbles() {
 		m.minimums(m.results, corr, 3, xs, spare)
 	} else {

@@ -95,6 +95,22 @@ type intRegs struct {
 	*asm
 	next  int
 	third string // general register: three distances of panels' scales
+	base  string // minus floatBase, of kernels whose sums start from it
+}
+
+// floatBase is 1.5*2^23. Its bits plus an integer below 2^22 in magnitude are
+// floatBase plus that integer: a sum that starts from them needs no conversion. A
+// fused multiply-add with minus floatBase times the scale, which is exact for scales
+// of up to 22 bits, leaves the integer times the scale, rounded once.
+const floatBase = 0x4b400000
+
+// newBase allots a register for minus floatBase, which setBase fills; R-register CX
+// is lost.
+func (g *intRegs) newBase() { g.base = g.new() }
+
+func (g *intRegs) setBase() {
+	g.op("MOVL", fmt.Sprintf("$%#x", 1<<31|floatBase), "CX")
+	g.op("VPBROADCASTD", "CX", g.base)
 }
 
 func (g *intRegs) new() string { g.next++; return g.r(g.next - 1) }

@@ -80,6 +80,9 @@ func newDirect(a *asm, s intISA, f intFormat, tokens, panels, side int) (d *dire
 	if f.super {
 		d.supers = newSuperRegs(d)
 	}
+	if tokens == 8 {
+		d.newBase()
+	}
 	return d, g.next <= g.limit()
 }
 
@@ -99,7 +102,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		"R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch",
 		"with minimums of one panel CX the distance from R9 to sums of activations",
 		"BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride",
-		"first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks",
+		"first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase",
 		"with superblocks R8 their scales and factors, R14 blocks left in one")
 	if panels > 1 {
 		a.label("panel")
@@ -111,6 +114,9 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	d.intArgs("intTile", append(slices.Clone(panel), "q", "DI", "xs", "R9", "corr", "R10",
 		"width", "R11", "blocks", "AX", "groupBlocks", "R13")...)
 	d.src.masks()
+	if tokens == 8 {
+		d.setBase()
+	}
 	if !s.vnni {
 		d.op("VPCMPEQW", d.ones, d.ones, d.ones)
 		d.op("VPSRLW", "$15", d.ones, d.ones)
@@ -336,7 +342,7 @@ func (d *direct) start() {
 		return
 	}
 	for t := range d.tokens {
-		if d.tokens == 8 { // whose corrections are ready
+		if d.tokens == 8 { // whose corrections are ready, with floatBase
 			d.op("VPBROADCASTD", mem(4*t, "R10"), d.sum[len(d.sum)-part+t])
 			if d.short {
 				d.op("VPBROADCASTD", mem(4*t, "CX"), d.sum[t])
@@ -364,6 +370,27 @@ func (d *direct) parts() int {
 	return 1
 }
 
+// scaleSums adds the sums of each token, scaled, to its results.
+func (d *direct) scaleSums(sums, results []string, scale string) {
+	if d.base != "" {
+		d.op("VMULPS", d.base, scale, d.tmp)
+	}
+	for t, sum := range sums {
+		if d.base != "" {
+			d.op("VFMADD213PS", d.tmp, scale, sum)
+		} else {
+			d.op("VCVTDQ2PS", sum, sum)
+			d.op("VMULPS", scale, sum, sum)
+		}
+		if d.evex() {
+			d.op("VFMADD231PS.BCST", mem(4*t, "R9"), sum, results[t])
+			continue
+		}
+		d.op("VBROADCASTSS", mem(4*t, "R9"), d.x)
+		d.op("VFMADD231PS", d.x, sum, results[t])
+	}
+}
+
 // scaleAll adds the scaled sums of a block to the results.
 func (d *direct) scaleAll(from int) {
 	corrected := d.vnni || d.bits == 8 // the latter's weights are made signed
@@ -387,18 +414,7 @@ func (d *direct) scaleAll(from int) {
 	for p := range d.parts() {
 		for h := range d.side {
 			d.op("VCVTPH2PS", d.scales(32*p, from+h, "R8"), scale)
-			for t := range d.tokens {
-				sum, result := d.sum[p*part+h*d.tokens+t], d.result[(from+h)*d.tokens+t]
-				d.op("VCVTDQ2PS", sum, sum)
-				if d.evex() {
-					d.op("VMULPS.BCST", mem(4*t, "R9"), scale, d.tmp)
-					d.op("VFMADD231PS", d.tmp, sum, result)
-					continue
-				}
-				d.op("VBROADCASTSS", mem(4*t, "R9"), d.x)
-				d.op("VMULPS", d.x, scale, d.tmp)
-				d.op("VFMADD231PS", d.tmp, sum, result)
-			}
+			d.scaleSums(d.sum[p*part+h*d.tokens:][:d.tokens], d.result[(from+h)*d.tokens:], scale)
 		}
 	}
 	if d.bits > 4 {

@@ -24,13 +24,15 @@ func x86WidePair(a *asm, s intISA) {
 		result[p] = g.list(pairKept)
 	}
 	w, x := g.list(panels), g.new()
+	g.newBase()
 	g.check(pairName)
 	spilled := pairTokens - pairKept
 	a.fnFrame(pairName, "(c *wideTile)", 64*(panels*spilled+1), 8,
 		"SI weights of the first panel, R11 from there to the second's, R8 scales, R15 minimums or 0, R12 from the first panel's to the second's",
 		"DI activations, R9 their scales, R10 corrections, R13 from R9 to sums of activations",
 		"AX blocks left, CX results on the stack, R14 what to fetch, DX y, BX its stride",
-		"first the sums of a block, then results, weights, activations")
+		"first the sums of a block, then results, weights, activations, last minus floatBase")
+	g.setBase()
 	g.intArgs("wideTile", "q", "DI", "xs", "R9", "corr", "R10", "y", "DX", "next", "R14", "sums", "R13")
 	g.op("SUBQ", "R9", "R13")
 	g.alignStack("CX")
@@ -73,17 +75,17 @@ func x86WidePair(a *asm, s intISA) {
 			}
 		}
 	}
+	scale, less := w[0], w[1]
 	for p := range panels {
-		g.op("VMOVUPS", of(0, "R8", "R12", p), w[p])
-	}
-	for t := range pairTokens {
-		for p := range panels {
+		g.op("VMOVUPS", of(0, "R8", "R12", p), scale)
+		g.op("VMULPS", g.base, scale, less)
+		for t := range pairTokens {
 			r := sum[p][t]
-			g.op("VCVTDQ2PS", r, r)
-			g.op("VMULPS.BCST", mem(4*t, "R9"), w[p], x)
+			g.op("VFMADD213PS", less, scale, r)
 			if t < pairKept {
-				g.op("VFMADD231PS", x, r, result[p][t])
+				g.op("VFMADD231PS.BCST", mem(4*t, "R9"), r, result[p][t])
 			} else { // the sum becomes the result
+				g.op("VBROADCASTSS", mem(4*t, "R9"), x)
 				g.op("VFMADD213PS", onStack(p, t), x, r)
 			}
 		}

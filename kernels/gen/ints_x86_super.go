@@ -83,12 +83,7 @@ func (d *direct) scaleSupers(from int) {
 	for p := range d.parts() {
 		for h := range d.side {
 			d.factor(16*p, from+h, d.supers.scale[from+h], scale)
-			for t := range d.tokens {
-				sum := d.sum[p*part+h*d.tokens+t]
-				d.op("VCVTDQ2PS", sum, sum)
-				d.op("VMULPS.BCST", mem(4*t, "R9"), scale, d.tmp)
-				d.op("VFMADD231PS", d.tmp, sum, d.result[(from+h)*d.tokens+t])
-			}
+			d.scaleSums(d.sum[p*part+h*d.tokens:][:d.tokens], d.result[(from+h)*d.tokens:], scale)
 			if d.bits > 4 {
 				continue
 			}

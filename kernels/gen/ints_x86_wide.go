@@ -93,6 +93,9 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 		g.index = g.list(side)
 	}
 	g.x, g.tmp = g.new(), g.list(min(side, s.limit()-g.next-1))
+	if s.evex() {
+		g.newBase()
+	}
 	if !s.vnni {
 		g.ones = g.new()
 	}
@@ -106,7 +109,10 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	a.fnFrame(name, "(c *wideTile)", frame, 8,
 		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
 		"R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride",
-		"first the sums of a block, then weights, activations and products, ones, results")
+		"first the sums of a block, then weights, activations and products, ones or minus floatBase, results")
+	if s.evex() {
+		g.setBase()
+	}
 	g.intArgs("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10", "half", "CX",
 		"width", "R11", "blocks", "AX", "y", "DX")
 	g.op("MOVQ", "R11", "R12")
@@ -214,8 +220,12 @@ func (g *wide) block(from, side int) {
 			}
 		}
 	}
-	for t := range g.tokens {
-		g.scaleToken(t, from, side)
+	if g.evex() {
+		g.scaleStarted()
+	} else {
+		for t := range g.tokens {
+			g.scaleToken(t, from, side)
+		}
 	}
 	g.addMins(from, side)
 }
@@ -225,17 +235,14 @@ func (g *wide) block(from, side int) {
 func (g *wide) start(side int) {
 	for p := 0; g.vnni && p < len(g.sum); p++ {
 		for i, r := range g.sum[p] {
-			all, half := mem(4*(i%g.tokens), "R10"), mem(4*(i%g.tokens), "CX")
+			at := 4 * (i % g.tokens)
 			switch {
-			case !g.short:
-				g.op("VPBROADCASTD", all, r)
-			case !g.evex():
+			case g.short && !g.evex():
 				g.zero(r)
-			case p == 0:
-				g.op("VPBROADCASTD", half, r)
+			case g.short && p == 0:
+				g.op("VPBROADCASTD", mem(at, "CX"), r)
 			default:
-				g.op("VPBROADCASTD", all, r)
-				g.op("VPSUBD.BCST", half, r, r)
+				g.op("VPBROADCASTD", mem(at, "R10"), r)
 			}
 		}
 	}
@@ -293,27 +300,33 @@ func (g *wide) widenSums(t, side int, first bool, sum []string) {
 	}
 }
 
+// scaleStarted adds the scaled sums of a block, which started from floatBase, to the
+// results.
+func (g *wide) scaleStarted() {
+	scale, less := g.w[0], g.tmp[0]
+	for p, sum := range g.sum {
+		g.op("VMOVUPS", mem(64*p, "R8"), scale)
+		g.op("VMULPS", g.base, scale, less)
+		for t, r := range sum {
+			g.op("VFMADD213PS", less, scale, r)
+			g.op("VFMADD231PS.BCST", mem(4*t, "R9"), r, g.result[t])
+		}
+	}
+}
+
 // scaleToken adds token t's scaled sums of a block to its results.
 func (g *wide) scaleToken(t, from, side int) {
-	if !g.signed && (!g.vnni || g.short && !g.evex()) {
+	if !g.signed && (!g.vnni || g.short) {
 		g.correct(t, side)
 	}
-	if !g.evex() {
-		g.op("VBROADCASTSS", mem(4*t, "R9"), g.x)
-	}
+	g.op("VBROADCASTSS", mem(4*t, "R9"), g.x)
 	for p, sum := range g.sum {
 		for h := range side {
 			i, at := h*g.tokens+t, 64*p+32*(from+h)
+			r := mem(64*t+32*(from+h), "R13")
 			g.op("VCVTDQ2PS", sum[i], sum[i])
-			if g.evex() {
-				g.op("VMOVUPS", mem(at, "R8"), g.tmp[0])
-				g.op("VMULPS.BCST", mem(4*t, "R9"), g.tmp[0], g.tmp[0])
-				g.op("VFMADD231PS", g.tmp[0], sum[i], g.result[t])
-				continue
-			}
-			r, tmp := mem(64*t+32*(from+h), "R13"), g.tmp[h%len(g.tmp)]
-			g.op("VMULPS", mem(at, "R8"), g.x, tmp)
-			g.op("VFMADD213PS", r, tmp, sum[i])
+			g.op("VMULPS", mem(at, "R8"), sum[i], sum[i])
+			g.op("VFMADD213PS", r, g.x, sum[i])
 			g.op("VMOVUPS", sum[i], r)
 		}
 	}
