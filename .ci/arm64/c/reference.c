@@ -39,7 +39,7 @@ INLINE void store(const struct tile *c, int tokens, float32x4_t r[][4]) {
 }
 
 INLINE void scale(float32x4_t *r, int32x4_t sum, float32x4_t s, float xs) {
-	*r = vfmaq_f32(*r, vcvtq_f32_s32(sum), vmulq_n_f32(s, xs));
+	*r = vfmaq_n_f32(*r, vmulq_f32(vcvtq_f32_s32(sum), s), xs);
 }
 
 // Runs body for every block, after loading scales for every group.
@@ -326,7 +326,7 @@ KERNEL void i8mm_q8x4(const struct tile *c) {
 				float64x2x4_t s = vld4q_dup_f64((const double *)(scales + 8 * half));
 				EACH(k, 4) {
 					float32x4_t *to = &r[p][4 * half + k];
-					*to = vfmaq_f32(*to, vcvtq_f32_s32(sum[4 * half + k]), vmulq_f32(vreinterpretq_f32_f64(s.val[k]), both));
+					*to = vfmaq_f32(*to, vmulq_f32(vcvtq_f32_s32(sum[4 * half + k]), vreinterpretq_f32_f64(s.val[k])), both);
 				}
 			}
 		}
