@@ -29,7 +29,7 @@ type Acts struct {
 	ready [9]starts // by bits of weights, made when first needed
 }
 
-// starts are what sums of a block start from in kernels of 8 tokens: floatBase's bits
+// starts are what sums of a block start from in some kernels: floatBase's bits
 // plus what takes the offset of weights out of the sum, minus the offset times the sum
 // of its q. Halves of a block have theirs.
 type starts struct {
@@ -143,30 +143,31 @@ func (a *Acts) sum() {
 }
 
 // start fills the starts of weights of so many bits, of blocks or of their halves.
-func (a *Acts) start(bits int, halves bool) {
+func (a *Acts) start(bits format, halves bool) {
 	s := &a.ready[bits]
 	switch {
 	case halves && !s.halves:
 		s.halves = true
-		s.first, s.second = startsOf(s.first, a.half, nil, 8-bits), startsOf(s.second, a.corr, a.half, 8-bits)
+		s.first, s.second = startsOf(s.first, a.half, nil, bits), startsOf(s.second, a.corr, a.half, bits)
 	case !halves && !s.blocks:
 		s.blocks = true
-		s.all = startsOf(s.all, a.corr, nil, 8-bits)
+		s.all = startsOf(s.all, a.corr, nil, bits)
 	}
 }
 
-// startsOf returns, in dst's memory if they fit, floatBase + (corr-less)>>shift; less
-// may be nil.
-func startsOf(dst, corr, less []int32, shift int) []int32 {
+// startsOf returns, in dst's memory if they fit, starts from corrections of 8 bits, less
+// others, of which there may be none.
+func startsOf(dst, corr, less []int32, bits format) []int32 {
 	if cap(dst) < len(corr) {
 		dst = aligned[int32](len(corr))
 	}
 	dst = dst[:len(corr)]
+	shift := (8 - bits) & 7
 	for i, c := range corr {
-		dst[i] = floatBase + c>>(shift&7)
+		dst[i] = floatBase + c>>shift
 	}
 	for i, c := range less {
-		dst[i] -= c >> (shift & 7)
+		dst[i] -= c >> shift
 	}
 	return dst
 }

@@ -8,7 +8,8 @@
 // func wide8AVX2T4(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVX2T4(SB), NOSPLIT, $320-8
@@ -398,7 +399,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -451,7 +451,8 @@ store3:
 // func wide8AVX2T2(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVX2T2(SB), NOSPLIT, $192-8
@@ -679,7 +680,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -712,7 +712,8 @@ store1:
 // func wide8AVX2T1(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVX2T1(SB), NOSPLIT, $128-8
@@ -859,7 +860,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -882,7 +882,8 @@ store0:
 // func wide6AVX2T4(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6AVX2T4(SB), NOSPLIT, $320-8
@@ -1220,7 +1221,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -1273,7 +1273,8 @@ store3:
 // func wide6AVX2T2(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6AVX2T2(SB), NOSPLIT, $192-8
@@ -1467,7 +1468,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -1500,7 +1500,8 @@ store1:
 // func wide6AVX2T1(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6AVX2T1(SB), NOSPLIT, $128-8
@@ -1622,7 +1623,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -1645,7 +1645,8 @@ store0:
 // func wide6ShortAVX2T4(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6ShortAVX2T4(SB), NOSPLIT, $320-8
@@ -2092,7 +2093,8 @@ store3:
 // func wide6ShortAVX2T2(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6ShortAVX2T2(SB), NOSPLIT, $192-8
@@ -2347,7 +2349,8 @@ store1:
 // func wide6ShortAVX2T1(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide6ShortAVX2T1(SB), NOSPLIT, $128-8
@@ -2506,7 +2509,8 @@ store0:
 // func wide5AVX2T4(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide5AVX2T4(SB), NOSPLIT, $320-8
@@ -2828,7 +2832,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -2881,7 +2884,8 @@ store3:
 // func wide5AVX2T2(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide5AVX2T2(SB), NOSPLIT, $192-8
@@ -3067,7 +3071,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -3100,7 +3103,8 @@ store1:
 // func wide5AVX2T1(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide5AVX2T1(SB), NOSPLIT, $128-8
@@ -3218,7 +3222,6 @@ block:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	DECQ AX
 	JNZ block
@@ -3241,7 +3244,8 @@ store0:
 // func wide4AVX2T4(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide4AVX2T4(SB), NOSPLIT, $320-8
@@ -3558,7 +3562,6 @@ noMins0:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	TESTQ R15, R15
 	JZ plain
@@ -3615,7 +3618,8 @@ store3:
 // func wide4AVX2T2(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide4AVX2T2(SB), NOSPLIT, $192-8
@@ -3800,7 +3804,6 @@ noMins0:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	TESTQ R15, R15
 	JZ plain
@@ -3837,7 +3840,8 @@ store1:
 // func wide4AVX2T1(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide4AVX2T1(SB), NOSPLIT, $128-8
@@ -3956,7 +3960,6 @@ noMins0:
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	TESTQ R15, R15
 	JZ plain

@@ -8,7 +8,8 @@
 // func wide8AVX512T8(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8AVX512T8(SB), NOSPLIT, $0-8
@@ -25,14 +26,14 @@ TEXT ·wide8AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ wideTile_actView+actView_sums(BX), CX
+	SUBQ R9, CX
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_next(BX), R14
-	MOVQ c+0(FP), BX
-	MOVQ wideTile_actView+actView_sums(BX), R13
-	SUBQ R9, R13
 tile:
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -152,20 +153,19 @@ block:
 	TESTQ R15, R15
 	JZ noMins0
 	VMOVUPS (R15), Z9
-	VFNMADD231PS.BCST (R9)(R13*1), Z9, Z12
-	VFNMADD231PS.BCST 4(R9)(R13*1), Z9, Z13
-	VFNMADD231PS.BCST 8(R9)(R13*1), Z9, Z14
-	VFNMADD231PS.BCST 12(R9)(R13*1), Z9, Z15
-	VFNMADD231PS.BCST 16(R9)(R13*1), Z9, Z16
-	VFNMADD231PS.BCST 20(R9)(R13*1), Z9, Z17
-	VFNMADD231PS.BCST 24(R9)(R13*1), Z9, Z18
-	VFNMADD231PS.BCST 28(R9)(R13*1), Z9, Z19
+	VFNMADD231PS.BCST (R9)(CX*1), Z9, Z12
+	VFNMADD231PS.BCST 4(R9)(CX*1), Z9, Z13
+	VFNMADD231PS.BCST 8(R9)(CX*1), Z9, Z14
+	VFNMADD231PS.BCST 12(R9)(CX*1), Z9, Z15
+	VFNMADD231PS.BCST 16(R9)(CX*1), Z9, Z16
+	VFNMADD231PS.BCST 20(R9)(CX*1), Z9, Z17
+	VFNMADD231PS.BCST 24(R9)(CX*1), Z9, Z18
+	VFNMADD231PS.BCST 28(R9)(CX*1), Z9, Z19
 noMins0:
 	ADDQ $512, SI
 	ADDQ R12, DI
 	ADDQ R11, R9
 	ADDQ R11, R10
-	ADDQ R11, CX
 	ADDQ $64, R8
 	TESTQ R15, R15
 	JZ plain
@@ -234,7 +234,8 @@ store7:
 // func wide8ShortAVX512T8(c *wideTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
+//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
 //	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
 TEXT ·wide8ShortAVX512T8(SB), NOSPLIT, $0-8

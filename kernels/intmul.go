@@ -232,22 +232,33 @@ func (o *Out) prepare(n int) {
 			o.Rest.pair()
 		}
 	}
-	if n >= actTile && (tier == AVX512 || tier == AMX) {
-		bits := int(m.format)
-		if n >= wideTokens(AVX512, m.format, m.kernelGroup(tier)) {
-			bits = 8
-		}
+	bits := m.startBits(tier, n)
+	if bits > 0 {
 		o.A.start(bits, m.group < blockSize)
 		if o.Rest != nil {
 			o.Rest.start(bits, m.group < blockSize)
 		}
 	}
-	if (m.mins != nil || m.super != nil && m.super.mins) && (tier == AVX512 || tier == AMX) {
+	if (m.mins != nil || m.super != nil && m.super.mins) && (bits > 0 || tier == AVX512 || tier == AMX) {
 		o.A.sum()
 		if o.Rest != nil {
 			o.Rest.sum()
 		}
 	}
+}
+
+// startBits is the bits of weights, as the kernels of n tokens read them, whose starts
+// (see Acts) they want, 0 if none does.
+func (m *IntMatrix) startBits(tier Tier, n int) format {
+	switch {
+	case tier == AVXVNNI && n >= wideTokens(tier, m.format, m.group):
+		return 8
+	case tier != AVX512 && tier != AMX || n < actTile:
+		return 0
+	case n >= wideTokens(AVX512, m.format, m.kernelGroup(tier)):
+		return 8
+	}
+	return m.format
 }
 
 // release drops what belongs to the caller.

@@ -174,7 +174,7 @@ func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles int, add bool, 
 	c.y, c.ld = o.Y[p*panelRows:][:(tiles*actTile-1)*o.LdY+panels*panelRows], o.LdY
 	c.setAdd(add)
 	c.actView = a.view(0)
-	m.useStarts(AVX512, m.format, actTile, a, 0, &c.actView)
+	m.useStarts(m.format, a, 0, &c.actView)
 	c.next = c.q // with nothing to fetch, lines that are needed anyway
 	if next := p + panels; next < m.panelCount() {
 		c.next = (*int8)(unsafe.Pointer(&m.panel(next)[0]))
@@ -182,13 +182,10 @@ func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles int, add bool, 
 	mulDirect(AVX512, m.format, actTile, c)
 }
 
-// useStarts points the view of a from token t on at the starts for integers of form,
-// if the kernel of so many tokens wants them.
-func (m *IntMatrix) useStarts(tier Tier, form format, rows int, a *Acts, t int, v *actView) {
-	if tier != AVX512 || rows < actTile {
-		return
-	}
-	s := &a.ready[form]
+// useStarts points the view of a from token t on at the starts of weights of so many
+// bits.
+func (m *IntMatrix) useStarts(bits format, a *Acts, t int, v *actView) {
+	s := &a.ready[bits]
 	_, at := a.tile(t)
 	if m.group < blockSize {
 		v.corr, v.half = &s.second[at], &s.first[at]
@@ -258,7 +255,9 @@ func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool,
 	for t < n {
 		rows := directRows(tier, m.format, m.kernelGroup(tier), min(n-t, actTile-t%actTile))
 		c.actView = a.view(t)
-		m.useStarts(tier, m.format, rows, a, t, &c.actView)
+		if tier == AVX512 && rows == actTile {
+			m.useStarts(m.format, a, t, &c.actView)
+		}
 		c.tiles, c.panels, c.next = 1, 1, c.q
 		edge := m.open(&c.output, o, t, p, rows, s)
 		mulDirect(tier, m.format, rows, c)
@@ -285,7 +284,9 @@ func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next
 			_, at := a.tile(t)
 			c.q = &a.pairs[2*at*blockSize]
 		}
-		m.useStarts(tier, 8, rows, a, t, &c.actView)
+		if tier == AVX512 || tier == AVXVNNI {
+			m.useStarts(8, a, t, &c.actView)
+		}
 		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(tier, t, n, p, rows, 1))
 		count := c.tiles * rows // the kernel counts tiles down
 		edge := m.open(&c.output, o, t, p, count, s)

@@ -100,7 +100,9 @@ func (m *IntMatrix) mulTiles(tier Tier, o *Out, a *Acts, n, p int, add bool, nex
 			break
 		}
 		c.actView = a.view(t)
-		m.useStarts(tier, 8, rows, a, t, &c.actView)
+		if tier == AVX512 {
+			m.useStarts(8, a, t, &c.actView)
+		}
 		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(AVX512, t, n, p, rows, 2))
 		count := c.tiles * rows
 		c.y = o.Y[t*o.LdY+p*panelRows:][:(count-1)*o.LdY+2*panelRows]

@@ -110,7 +110,7 @@ func (g *intRegs) newBase() { g.base = g.new() }
 
 func (g *intRegs) setBase() {
 	g.op("MOVL", fmt.Sprintf("$%#x", 1<<31|floatBase), "CX")
-	g.op("VPBROADCASTD", "CX", g.base)
+	g.dword("CX", g.base)
 }
 
 func (g *intRegs) new() string { g.next++; return g.r(g.next - 1) }

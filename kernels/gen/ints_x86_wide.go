@@ -93,7 +93,7 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 		g.index = g.list(side)
 	}
 	g.x, g.tmp = g.new(), g.list(min(side, s.limit()-g.next-1))
-	if s.evex() {
+	if s.vnni {
 		g.newBase()
 	}
 	if !s.vnni {
@@ -107,14 +107,19 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	}
 	g.check(name)
 	a.fnFrame(name, "(c *wideTile)", frame, 8,
-		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
+		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts",
+		"CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations",
 		"R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride",
 		"first the sums of a block, then weights, activations and products, ones or minus floatBase, results")
-	if s.evex() {
+	if s.vnni {
 		g.setBase()
 	}
 	g.intArgs("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10", "half", "CX",
 		"width", "R11", "blocks", "AX", "y", "DX")
+	if s.vnni && !form.short {
+		g.intArgs("wideTile", "sums", "CX")
+		g.op("SUBQ", "R9", "CX")
+	}
 	g.op("MOVQ", "R11", "R12")
 	if form.signed {
 		g.op("SHLQ", "$6", "R12")
@@ -135,10 +140,6 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	}
 	g.intArgs("wideTile", "next", "R14")
 	if s.evex() {
-		if !form.short {
-			g.intArgs("wideTile", "sums", "R13")
-			g.op("SUBQ", "R9", "R13")
-		}
 		g.nextTile("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
 	}
 	for _, r := range g.result {
@@ -153,8 +154,10 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	}
 	g.op("ADDQ", imm(8*form.wordBytes()), "SI")
 	g.op("ADDQ", "R12", "DI")
-	for _, r := range []string{"R9", "R10", "CX"} {
-		g.op("ADDQ", "R11", r)
+	g.op("ADDQ", "R11", "R9")
+	g.op("ADDQ", "R11", "R10")
+	if form.short {
+		g.op("ADDQ", "R11", "CX")
 	}
 	g.op("ADDQ", imm(64*parts), "R8")
 	if form.bits <= 4 || s.vnni {
@@ -220,8 +223,8 @@ func (g *wide) block(from, side int) {
 			}
 		}
 	}
-	if g.evex() {
-		g.scaleStarted()
+	if g.vnni {
+		g.scaleStarted(from, side)
 	} else {
 		for t := range g.tokens {
 			g.scaleToken(t, from, side)
@@ -230,18 +233,14 @@ func (g *wide) block(from, side int) {
 	g.addMins(from, side)
 }
 
-// start sets the sums that VPDPBUSD adds to: to the correction where there is
-// one. Other sums start with their first product.
+// start sets the sums that VPDPBUSD adds to. Others start with their first product.
 func (g *wide) start(side int) {
 	for p := 0; g.vnni && p < len(g.sum); p++ {
 		for i, r := range g.sum[p] {
 			at := 4 * (i % g.tokens)
-			switch {
-			case g.short && !g.evex():
-				g.zero(r)
-			case g.short && p == 0:
+			if g.short && p == 0 {
 				g.op("VPBROADCASTD", mem(at, "CX"), r)
-			default:
+			} else {
 				g.op("VPBROADCASTD", mem(at, "R10"), r)
 			}
 		}
@@ -302,21 +301,34 @@ func (g *wide) widenSums(t, side int, first bool, sum []string) {
 
 // scaleStarted adds the scaled sums of a block, which started from floatBase, to the
 // results.
-func (g *wide) scaleStarted() {
-	scale, less := g.w[0], g.tmp[0]
+func (g *wide) scaleStarted(from, side int) {
 	for p, sum := range g.sum {
-		g.op("VMOVUPS", mem(64*p, "R8"), scale)
-		g.op("VMULPS", g.base, scale, less)
-		for t, r := range sum {
-			g.op("VFMADD213PS", less, scale, r)
-			g.op("VFMADD231PS.BCST", mem(4*t, "R9"), r, g.result[t])
+		for h := range side {
+			g.op("VMOVUPS", mem(64*p+32*(from+h), "R8"), g.w[h])
+			g.op("VMULPS", g.base, g.w[h], g.tmp[h])
+		}
+		for t := range g.tokens {
+			if !g.evex() {
+				g.op("VBROADCASTSS", mem(4*t, "R9"), g.x)
+			}
+			for h := range side {
+				r := sum[h*g.tokens+t]
+				g.op("VFMADD213PS", g.tmp[h], g.w[h], r)
+				if g.evex() {
+					g.op("VFMADD231PS.BCST", mem(4*t, "R9"), r, g.result[t])
+					continue
+				}
+				to := mem(64*t+32*(from+h), "R13")
+				g.op("VFMADD213PS", to, g.x, r)
+				g.op("VMOVUPS", r, to)
+			}
 		}
 	}
 }
 
 // scaleToken adds token t's scaled sums of a block to its results.
 func (g *wide) scaleToken(t, from, side int) {
-	if !g.signed && (!g.vnni || g.short) {
+	if !g.signed {
 		g.correct(t, side)
 	}
 	g.op("VBROADCASTSS", mem(4*t, "R9"), g.x)
@@ -343,17 +355,21 @@ func (g *wide) addMins(from, side int) {
 	if g.evex() {
 		g.op("VMOVUPS", mem(0, "R15"), g.x)
 		for t := range g.tokens {
-			g.op("VFNMADD231PS.BCST", mem(4*t, "R9")+"(R13*1)", g.x, g.result[t])
+			g.op("VFNMADD231PS.BCST", mem(4*t, "R9")+"(CX*1)", g.x, g.result[t])
 		}
 		g.label(skip)
 		return
 	}
 	for t := range g.tokens {
-		g.op("VPBROADCASTD", mem(4*t, "R10"), g.x)
-		g.op("VPSRAD", "$7", g.x, g.x)
-		g.op("VCVTDQ2PS", g.x, g.x)
-		g.op("VBROADCASTSS", mem(4*t, "R9"), g.tmp[0])
-		g.op("VMULPS", g.tmp[0], g.x, g.x)
+		if g.vnni {
+			g.op("VBROADCASTSS", mem(4*t, "R9")+"(CX*1)", g.x)
+		} else {
+			g.op("VPBROADCASTD", mem(4*t, "R10"), g.x)
+			g.op("VPSRAD", "$7", g.x, g.x)
+			g.op("VCVTDQ2PS", g.x, g.x)
+			g.op("VBROADCASTSS", mem(4*t, "R9"), g.tmp[0])
+			g.op("VMULPS", g.tmp[0], g.x, g.x)
+		}
 		for h := range side {
 			r := mem(64*t+32*(from+h), "R13")
 			g.op("VMOVUPS", r, g.tmp[0])
