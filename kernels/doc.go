@@ -11,7 +11,9 @@
 // for bit, whatever the number of rows multiplied together and the number of
 // threads: each output is one chain of fused multiply-adds over k. And the
 // product of an [IntMatrix] is the same on every tier: its sums are exact
-// integers within blocks of 32, joined by fused multiply-adds in block order.
+// integers within blocks of 32 (or groups of 16), which are multiplied by the scale
+// of the weights, rounded, and joined in order by fused multiply-adds with the scale
+// of the activations.
 //
 // How an [IntMatrix] is multiplied depends on the tier and on the number of
 // tokens. On AVX-512 one token takes four panels at once, which are four streams

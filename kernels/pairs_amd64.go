@@ -13,9 +13,10 @@ import "math/bits"
 // unit's peak can be reached as long as every block has a scale.
 //
 // The AVX-512 tier takes two panels on cores of Intel, see intelCore. A block of 8
-// tokens x 32 outputs is 128 dot products and three instructions to scale each of 16
-// sums, on two ports: 88 cycles, 73 % of the peak. One panel by itself takes 96
-// loads for half of that, 48 cycles.
+// tokens x 32 outputs is 128 dot products, two instructions to scale each of 16 sums,
+// which start as floats (see the generator's floatBase), and one a panel, on two
+// ports: 81 cycles, 79 % of the peak. One panel by itself takes 89 loads for half of
+// that, two a cycle: 44.5 cycles.
 
 // amxTokens is the number of tokens from which on panels go to the tiles.
 const amxTokens = 6
