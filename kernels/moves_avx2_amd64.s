@@ -87,7 +87,7 @@ GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 //
 // Registers:
 //	SI x, CX blocks left, DI q, R8 scale, R9 corr, R10 half, R11 step of the last three, R12 step of q
-//	Y0 to Y3 values, Y4 to Y7 spare, X8 mask of a block that is not zero
+//	Y0 to Y3 values, Y4 to Y7 spare, X8 mask of a block that is not zero, Y9 128 in bytes, X10 and X11 what they add to a sum
 //	X12 least magnitude, X13 127, Y14 order of packed words, Y15 mask of magnitudes
 TEXT ·quantizeAVX2(SB), NOSPLIT, $0-56
 	MOVQ x+0(FP), SI
@@ -103,10 +103,17 @@ TEXT ·quantizeAVX2(SB), NOSPLIT, $0-56
 	VMOVDQU quantizeOrder<>(SB), Y14
 	VPCMPEQD Y15, Y15, Y15
 	VPSRLD $1, Y15, Y15
-	MOVL $0x42fe0000, AX
-	VMOVD AX, X13
+	MOVL $0x80808080, AX
+	VMOVD AX, X9
+	MOVL $0x00000800, AX
+	VMOVD AX, X10
+	MOVL $0x00001000, AX
+	VMOVD AX, X11
 	MOVL $0x0d800000, AX
 	VMOVD AX, X12
+	MOVL $0x42fe0000, AX
+	VMOVD AX, X13
+	VPBROADCASTD X9, Y9
 loop:
 	BYTE $0x42; BYTE $0x0f; BYTE $0x0d; BYTE $0x0c; BYTE $0xa7 // PREFETCHW (DI)(R12*4)
 	BYTE $0x43; BYTE $0x0f; BYTE $0x0d; BYTE $0x0c; BYTE $0x98 // PREFETCHW (R8)(R11*4)
@@ -144,34 +151,24 @@ loop:
 	VCVTPS2DQ Y2, Y2
 	VMULPS Y7, Y3, Y3
 	VCVTPS2DQ Y3, Y3
-	VPADDD Y1, Y0, Y4
-	VEXTRACTI128 $1, Y4, X5
-	VPADDD X5, X4, X4
-	VPSHUFD $0x4E, X4, X5
-	VPADDD X5, X4, X4
-	VPSHUFD $0xB1, X4, X5
-	VPADDD X5, X4, X4
-	VPADDD Y3, Y2, Y6
-	VPSLLD $7, X4, X7
-	VMOVDQA Y6, Y4
-	VEXTRACTI128 $1, Y4, X5
-	VPADDD X5, X4, X4
-	VPSHUFD $0x4E, X4, X5
-	VPADDD X5, X4, X4
-	VPSHUFD $0xB1, X4, X5
-	VPADDD X5, X4, X4
-	VPSLLD $7, X4, X4
-	VPADDD X7, X4, X4
-	VPXOR X5, X5, X5
-	VPSUBD X7, X5, X7
-	VPSUBD X4, X5, X4
-	VMOVD X7, (R10)
-	VMOVD X4, (R9)
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
 	VPERMD Y0, Y14, Y0
 	VMOVDQU Y0, (DI)
+	VPXOR Y0, Y9, Y4
+	VPXOR X5, X5, X5
+	VPSADBW Y5, Y4, Y4
+	VPSHUFD $0x4E, Y4, Y5
+	VPADDD Y5, Y4, Y4
+	VEXTRACTI128 $1, Y4, X5
+	VPADDD X4, X5, X5
+	VPSUBD X4, X10, X4
+	VPSUBD X5, X11, X5
+	VPSLLD $7, X4, X4
+	VPSLLD $7, X5, X5
+	VMOVD X4, (R10)
+	VMOVD X5, (R9)
 	ADDQ $128, SI
 	ADDQ R12, DI
 	ADDQ R11, R8

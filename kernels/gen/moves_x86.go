@@ -254,7 +254,7 @@ GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 `)
 	a.fn("quantizeAVX2", "(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)", 56,
 		"SI x, CX blocks left, DI q, R8 scale, R9 corr, R10 half, R11 step of the last three, R12 step of q",
-		"Y0 to Y3 values, Y4 to Y7 spare, X8 mask of a block that is not zero",
+		"Y0 to Y3 values, Y4 to Y7 spare, X8 mask of a block that is not zero, Y9 128 in bytes, X10 and X11 what they add to a sum",
 		"X12 least magnitude, X13 127, Y14 order of packed words, Y15 mask of magnitudes")
 	load(a, "x", "SI", "blocks", "CX", "q", "DI", "scale", "R8", "corr", "R9", "half", "R10", "width", "R11")
 	a.op("MOVQ", "R11", "R12")
@@ -263,10 +263,11 @@ GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 	a.op("VMOVDQU", "quantizeOrder<>(SB)", "Y14")
 	a.op("VPCMPEQD", "Y15", "Y15", "Y15")
 	a.op("VPSRLD", "$1", "Y15", "Y15")
-	a.op("MOVL", "$0x42fe0000", "AX")
-	a.op("VMOVD", "AX", "X13")
-	a.op("MOVL", "$0x0d800000", "AX")
-	a.op("VMOVD", "AX", "X12")
+	for i, v := range []int{0x80808080, 16 * 128, 32 * 128, 0x0d800000, 0x42fe0000} {
+		a.op("MOVL", fmt.Sprintf("$%#08x", v), "AX")
+		a.op("VMOVD", "AX", reg("X", 9+i))
+	}
+	a.op("VPBROADCASTD", "X9", "Y9")
 	a.label("loop")
 	// Other cores have read these lines: to ask for them four blocks early, to
 	// write, halves the time. Go's assembler lacks the instruction.
@@ -281,7 +282,12 @@ GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 	a.op("VPMAXUD", "Y5", "Y4", "Y4")
 	a.op("VPMAXUD", "Y7", "Y6", "Y6")
 	a.op("VPMAXUD", "Y6", "Y4", "Y4")
-	horizontal(a, "VPMAXUD")
+	a.op("VEXTRACTI128", "$1", "Y4", "X5")
+	for _, shuffle := range []string{"$0x4E", "$0xB1"} {
+		a.op("VPMAXUD", "X5", "X4", "X4")
+		a.op("VPSHUFD", shuffle, "X4", "X5")
+	}
+	a.op("VPMAXUD", "X5", "X4", "X4")
 	a.op("VDIVSS", "X13", "X4", "X6")
 	a.op("VDIVSS", "X4", "X13", "X7")
 	a.op("VCMPSS", "$5", "X12", "X4", "X8")
@@ -293,24 +299,25 @@ GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 		a.op("VMULPS", "Y7", reg("Y", i), reg("Y", i))
 		a.op("VCVTPS2DQ", reg("Y", i), reg("Y", i))
 	}
-	a.op("VPADDD", "Y1", "Y0", "Y4")
-	horizontal(a, "VPADDD")
-	a.op("VPADDD", "Y3", "Y2", "Y6")
-	a.op("VPSLLD", "$7", "X4", "X7")
-	a.op("VMOVDQA", "Y6", "Y4")
-	horizontal(a, "VPADDD")
-	a.op("VPSLLD", "$7", "X4", "X4")
-	a.op("VPADDD", "X7", "X4", "X4")
-	a.op("VPXOR", "X5", "X5", "X5")
-	a.op("VPSUBD", "X7", "X5", "X7")
-	a.op("VPSUBD", "X4", "X5", "X4")
-	a.op("VMOVD", "X7", "(R10)")
-	a.op("VMOVD", "X4", "(R9)")
 	a.op("VPACKSSDW", "Y1", "Y0", "Y0")
 	a.op("VPACKSSDW", "Y3", "Y2", "Y2")
 	a.op("VPACKSSWB", "Y2", "Y0", "Y0")
 	a.op("VPERMD", "Y0", "Y14", "Y0")
 	a.op("VMOVDQU", "Y0", "(DI)")
+	// Sums of 8 bytes plus 128 each, then of 16 and of all.
+	a.op("VPXOR", "Y0", "Y9", "Y4")
+	a.op("VPXOR", "X5", "X5", "X5")
+	a.op("VPSADBW", "Y5", "Y4", "Y4")
+	a.op("VPSHUFD", "$0x4E", "Y4", "Y5")
+	a.op("VPADDD", "Y5", "Y4", "Y4")
+	a.op("VEXTRACTI128", "$1", "Y4", "X5")
+	a.op("VPADDD", "X4", "X5", "X5")
+	a.op("VPSUBD", "X4", "X10", "X4")
+	a.op("VPSUBD", "X5", "X11", "X5")
+	a.op("VPSLLD", "$7", "X4", "X4")
+	a.op("VPSLLD", "$7", "X5", "X5")
+	a.op("VMOVD", "X4", "(R10)")
+	a.op("VMOVD", "X5", "(R9)")
 	a.op("ADDQ", "$128", "SI")
 	a.op("ADDQ", "R12", "DI")
 	for _, p := range []string{"R8", "R9", "R10"} {
@@ -319,14 +326,4 @@ GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 	a.op("DECQ", "CX")
 	a.op("JNZ", "loop")
 	ret(a)
-}
-
-// horizontal joins the eight words of Y4 with op into each word of X4.
-func horizontal(a *asm, op string) {
-	a.op("VEXTRACTI128", "$1", "Y4", "X5")
-	for _, shuffle := range []string{"$0x4E", "$0xB1"} {
-		a.op(op, "X5", "X4", "X4")
-		a.op("VPSHUFD", shuffle, "X4", "X5")
-	}
-	a.op(op, "X5", "X4", "X4")
 }
