@@ -26,7 +26,7 @@ type Acts struct {
 	sums   []float32 // minus the sum of a block's q*scale, made when first needed
 	summed bool
 
-	ready [9]starts // by bits of weights, made when first needed
+	ready [9]starts // by bits of weights as kernels read them, made when first needed
 }
 
 // starts are what sums of a block start from in some kernels: floatBase's bits
@@ -36,9 +36,6 @@ type starts struct {
 	blocks, halves     bool // which of them are made
 	all, first, second []int32
 }
-
-// floatBase is the bits of 1.5*2^23, see the generator.
-const floatBase = 0x4b400000
 
 // quantJob is one Quantize in flight; unit i covers chunk tokens.
 type quantJob struct {
@@ -140,36 +137,6 @@ func (a *Acts) sum() {
 		a.sums[i] = float32(a.corr[i]>>7) * scale
 	}
 	a.summed = true
-}
-
-// start fills the starts of weights of so many bits, of blocks or of their halves.
-func (a *Acts) start(bits format, halves bool) {
-	s := &a.ready[bits]
-	switch {
-	case halves && !s.halves:
-		s.halves = true
-		s.first, s.second = startsOf(s.first, a.half, nil, bits), startsOf(s.second, a.corr, a.half, bits)
-	case !halves && !s.blocks:
-		s.blocks = true
-		s.all = startsOf(s.all, a.corr, nil, bits)
-	}
-}
-
-// startsOf returns, in dst's memory if they fit, starts from corrections of 8 bits, less
-// others, of which there may be none.
-func startsOf(dst, corr, less []int32, bits format) []int32 {
-	if cap(dst) < len(corr) {
-		dst = aligned[int32](len(corr))
-	}
-	dst = dst[:len(corr)]
-	shift := (8 - bits) & 7
-	for i, c := range corr {
-		dst[i] = floatBase + c>>shift
-	}
-	for i, c := range less {
-		dst[i] -= c >> shift
-	}
-	return dst
 }
 
 // tile returns the width of the tile of token t and the index, in blocks, of

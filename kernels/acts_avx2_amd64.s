@@ -52,3 +52,35 @@ loop:
 	JNZ loop
 	VZEROUPPER
 	RET
+
+// func startsAVX2(dst, corr, less *int32, n, shift int)
+//
+// Registers:
+//	DI dst, SI corr, DX less or 0, CX values left, 8 at a time
+//	Y0 values, X1 shift, Y2 floatBase
+TEXT ·startsAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ corr+8(FP), SI
+	MOVQ less+16(FP), DX
+	MOVQ n+24(FP), CX
+	MOVQ shift+32(FP), AX
+	VMOVQ AX, X1
+	MOVL $0x4b400000, AX
+	VMOVD AX, X2
+	VPBROADCASTD X2, Y2
+loop:
+	VMOVDQU (SI), Y0
+	TESTQ DX, DX
+	JZ whole
+	VPSUBD (DX), Y0, Y0
+	ADDQ $32, DX
+whole:
+	VPSRAD X1, Y0, Y0
+	VPADDD Y2, Y0, Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ loop
+	VZEROUPPER
+	RET

@@ -11,7 +11,7 @@ func (a *Acts) Resize(n, cols int) {
 }
 
 // Set quantizes x as token t, see Quantize. Different tokens may be set at the
-// same time.
+// same time, none after a product until Resize has been called anew.
 func (a *Acts) Set(t int, x []float32) {
 	a.checkRow(t, x)
 	a.quantizePart(Active(), t, 0, x)

@@ -155,3 +155,33 @@ func TestQuantizeRestOfEveryShape(t *testing.T) {
 		}
 	})
 }
+
+// Acts keep what kernels derive from them. None of it may outlive the values: else a
+// prompt is multiplied with the sums of the one before.
+func TestActsAreReused(t *testing.T) {
+	const rows, cols = 3*panelRows + 5, 96
+	eachCore(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(81, 82))
+		cases := []intCase{newIntCase(r, 8, rows, cols, 32), newIntCase(r, 4, rows, cols, 32).withMins(r), newIntCase(r, 6, rows, cols, 16)}
+		var a, rest Acts
+		for _, n := range []int{48, 9, 48, 16, 41, 44} {
+			x := activations(r, n, cols)
+			a.Quantize(nil, x, cols, n, cols)
+			rest.QuantizeRest(nil, &a, x, cols, n, cols)
+			for _, c := range cases {
+				m := c.pack()
+				got, want := make([]float32, n*rows), make([]float32, n*rows)
+				MulAll(nil, n, Out{M: m, A: &a, Rest: &rest, Y: got, LdY: rows})
+				for tok := range n { // one token needs nothing derived
+					var a, rest Acts
+					a.Quantize(nil, x[tok*cols:], cols, 1, cols)
+					rest.QuantizeRest(nil, &a, x[tok*cols:], cols, 1, cols)
+					MulAll(nil, 1, Out{M: m, A: &a, Rest: &rest, Y: want[tok*rows:], LdY: rows})
+				}
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s, %d tokens: activations that are used again give another product", c, n)
+				}
+			}
+		}
+	})
+}

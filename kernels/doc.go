@@ -13,7 +13,7 @@
 // product of an [IntMatrix] is the same on every tier: its sums are exact
 // integers within blocks of 32 (or groups of 16), which are multiplied by the scale
 // of the weights, rounded, and joined in order by fused multiply-adds with the scale
-// of the activations.
+// of the activations. Scales of weights have to be finite for that.
 //
 // How an [IntMatrix] is multiplied depends on the tier and on the number of
 // tokens. On AVX-512 one token takes four panels at once, which are four streams

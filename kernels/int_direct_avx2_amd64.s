@@ -8,11 +8,11 @@
 // func mul8AVX2T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -274,11 +274,11 @@ store1:
 // func mul8AVX2T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -457,11 +457,11 @@ store0:
 // func mul8AVX2T1P2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -790,11 +790,11 @@ done:
 // func mul6AVX2T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1099,11 +1099,11 @@ store1:
 // func mul6AVX2T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1323,11 +1323,11 @@ store0:
 // func mul6AVX2T1P2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -1755,11 +1755,11 @@ done:
 // func mul6ShortAVX2T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2117,11 +2117,11 @@ store1:
 // func mul6ShortAVX2T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2366,11 +2366,11 @@ store0:
 // func mul6ShortAVX2T1P2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX2T1P2(SB), NOSPLIT, $0-8
 panel:

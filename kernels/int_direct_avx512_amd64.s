@@ -8,11 +8,11 @@
 // func mul8AVX512T8(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -243,11 +243,11 @@ done:
 // func mul8AVX512T4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -260,6 +260,8 @@ TEXT ·mul8AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ intTile_actView+actView_width(BX), R11
 	MOVQ intTile_blocks(BX), AX
 	MOVQ intTile_groupBlocks(BX), R13
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z11
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXORD Z0, Z0, Z0
@@ -312,17 +314,14 @@ block:
 	VPDPBUSD.BCST 92(DI), Z4, Z9
 	VPDPBUSD.BCST 124(DI), Z4, Z10
 	VCVTPH2PS (R8), Z4
-	VCVTDQ2PS Z7, Z7
-	VMULPS Z4, Z7, Z7
+	VMULPS Z11, Z4, Z5
+	VFMADD213PS Z5, Z4, Z7
 	VFMADD231PS.BCST (R9), Z7, Z0
-	VCVTDQ2PS Z8, Z8
-	VMULPS Z4, Z8, Z8
+	VFMADD213PS Z5, Z4, Z8
 	VFMADD231PS.BCST 4(R9), Z8, Z1
-	VCVTDQ2PS Z9, Z9
-	VMULPS Z4, Z9, Z9
+	VFMADD213PS Z5, Z4, Z9
 	VFMADD231PS.BCST 8(R9), Z9, Z2
-	VCVTDQ2PS Z10, Z10
-	VMULPS Z4, Z10, Z10
+	VFMADD213PS Z5, Z4, Z10
 	VFMADD231PS.BCST 12(R9), Z10, Z3
 	ADDQ $512, SI
 	LEAQ (DI)(R11*8), DI
@@ -371,11 +370,11 @@ store3:
 // func mul8AVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -461,11 +460,11 @@ store1:
 // func mul8AVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -541,11 +540,11 @@ store0:
 // func mul8AVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul8AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -755,11 +754,11 @@ done:
 // func mul6AVX512T8(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1023,11 +1022,11 @@ done:
 // func mul6AVX512T4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1044,6 +1043,8 @@ TEXT ·mul6AVX512T4(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z7
 	MOVL $0x30303030, CX
 	VPBROADCASTD CX, Z8
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z14
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXORD Z0, Z0, Z0
@@ -1052,13 +1053,9 @@ TEXT ·mul6AVX512T4(SB), NOSPLIT, $0-8
 	VPXORD Z3, Z3, Z3
 block:
 	VPBROADCASTD (R10), Z10
-	VPSRAD $2, Z10, Z10
 	VPBROADCASTD 4(R10), Z11
-	VPSRAD $2, Z11, Z11
 	VPBROADCASTD 8(R10), Z12
-	VPSRAD $2, Z12, Z12
 	VPBROADCASTD 12(R10), Z13
-	VPSRAD $2, Z13, Z13
 	VMOVDQU32 (SI), Z4
 	VPSRLW $4, Z4, Z6
 	VPANDD Z7, Z4, Z4
@@ -1130,17 +1127,14 @@ block:
 	VPDPBUSD.BCST 92(DI), Z6, Z12
 	VPDPBUSD.BCST 124(DI), Z6, Z13
 	VCVTPH2PS (R8), Z4
-	VCVTDQ2PS Z10, Z10
-	VMULPS Z4, Z10, Z10
+	VMULPS Z14, Z4, Z5
+	VFMADD213PS Z5, Z4, Z10
 	VFMADD231PS.BCST (R9), Z10, Z0
-	VCVTDQ2PS Z11, Z11
-	VMULPS Z4, Z11, Z11
+	VFMADD213PS Z5, Z4, Z11
 	VFMADD231PS.BCST 4(R9), Z11, Z1
-	VCVTDQ2PS Z12, Z12
-	VMULPS Z4, Z12, Z12
+	VFMADD213PS Z5, Z4, Z12
 	VFMADD231PS.BCST 8(R9), Z12, Z2
-	VCVTDQ2PS Z13, Z13
-	VMULPS Z4, Z13, Z13
+	VFMADD213PS Z5, Z4, Z13
 	VFMADD231PS.BCST 12(R9), Z13, Z3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
@@ -1189,11 +1183,11 @@ store3:
 // func mul6AVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1315,11 +1309,11 @@ store1:
 // func mul6AVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1428,11 +1422,11 @@ store0:
 // func mul6AVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -1759,11 +1753,11 @@ done:
 // func mul6ShortAVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1897,11 +1891,11 @@ store1:
 // func mul6ShortAVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2016,11 +2010,11 @@ store0:
 // func mul6ShortAVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortAVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -2368,11 +2362,11 @@ done:
 // func mul6ShortSuperAVX512T8(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2672,11 +2666,11 @@ done:
 // func mul6ShortSuperAVX512T4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2692,6 +2686,8 @@ TEXT ·mul6ShortSuperAVX512T4(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z7
 	MOVL $0x30303030, CX
 	VPBROADCASTD CX, Z8
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z19
 	MOVQ c+0(FP), BX
 	MOVQ intTile_actView+actView_half(BX), CX
 	SHLQ $2, R11
@@ -2709,25 +2705,13 @@ block:
 	MOVQ $7, R14
 sameSuper:
 	VPBROADCASTD (R10), Z14
-	VPSRAD $2, Z14, Z14
 	VPBROADCASTD (CX), Z10
-	VPSRAD $2, Z10, Z10
-	VPSUBD Z10, Z14, Z14
 	VPBROADCASTD 4(R10), Z15
-	VPSRAD $2, Z15, Z15
 	VPBROADCASTD 4(CX), Z11
-	VPSRAD $2, Z11, Z11
-	VPSUBD Z11, Z15, Z15
 	VPBROADCASTD 8(R10), Z16
-	VPSRAD $2, Z16, Z16
 	VPBROADCASTD 8(CX), Z12
-	VPSRAD $2, Z12, Z12
-	VPSUBD Z12, Z16, Z16
 	VPBROADCASTD 12(R10), Z17
-	VPSRAD $2, Z17, Z17
 	VPBROADCASTD 12(CX), Z13
-	VPSRAD $2, Z13, Z13
-	VPSUBD Z13, Z17, Z17
 	VMOVDQU32 (SI), Z4
 	VPSRLW $4, Z4, Z6
 	VPANDD Z7, Z4, Z4
@@ -2801,32 +2785,26 @@ sameSuper:
 	VPMOVSXBD (R8), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z18, Z4, Z4
-	VCVTDQ2PS Z10, Z10
-	VMULPS Z4, Z10, Z10
+	VMULPS Z19, Z4, Z5
+	VFMADD213PS Z5, Z4, Z10
 	VFMADD231PS.BCST (R9), Z10, Z0
-	VCVTDQ2PS Z11, Z11
-	VMULPS Z4, Z11, Z11
+	VFMADD213PS Z5, Z4, Z11
 	VFMADD231PS.BCST 4(R9), Z11, Z1
-	VCVTDQ2PS Z12, Z12
-	VMULPS Z4, Z12, Z12
+	VFMADD213PS Z5, Z4, Z12
 	VFMADD231PS.BCST 8(R9), Z12, Z2
-	VCVTDQ2PS Z13, Z13
-	VMULPS Z4, Z13, Z13
+	VFMADD213PS Z5, Z4, Z13
 	VFMADD231PS.BCST 12(R9), Z13, Z3
 	VPMOVSXBD 16(R8), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z18, Z4, Z4
-	VCVTDQ2PS Z14, Z14
-	VMULPS Z4, Z14, Z14
+	VMULPS Z19, Z4, Z5
+	VFMADD213PS Z5, Z4, Z14
 	VFMADD231PS.BCST (R9), Z14, Z0
-	VCVTDQ2PS Z15, Z15
-	VMULPS Z4, Z15, Z15
+	VFMADD213PS Z5, Z4, Z15
 	VFMADD231PS.BCST 4(R9), Z15, Z1
-	VCVTDQ2PS Z16, Z16
-	VMULPS Z4, Z16, Z16
+	VFMADD213PS Z5, Z4, Z16
 	VFMADD231PS.BCST 8(R9), Z16, Z2
-	VCVTDQ2PS Z17, Z17
-	VMULPS Z4, Z17, Z17
+	VFMADD213PS Z5, Z4, Z17
 	VFMADD231PS.BCST 12(R9), Z17, Z3
 	ADDQ $384, SI
 	LEAQ (DI)(R11*8), DI
@@ -2872,11 +2850,11 @@ store3:
 // func mul6ShortSuperAVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3020,11 +2998,11 @@ store1:
 // func mul6ShortSuperAVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3149,11 +3127,11 @@ store0:
 // func mul6ShortSuperAVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul6ShortSuperAVX512T1P4(SB), NOSPLIT, $0-8
 panel:

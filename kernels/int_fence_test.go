@@ -68,6 +68,7 @@ func TestIntMulStaysInItsMemory(t *testing.T) {
 					a.Quantize(nil, x, cols, n, cols)
 					a.q, a.scale = fenced(t, a.q, atEnd), fenced(t, a.scale, atEnd)
 					a.corr, a.half = fenced(t, a.corr, atEnd), fenced(t, a.half, atEnd)
+					a.fenceStarts(t, m, n, atEnd)
 					y := fenced(t, make([]float32, n*panelRows), atEnd)
 					m.Mul(nil, y, panelRows, &a, n)
 					c.exactly(t, y, x)
@@ -75,6 +76,17 @@ func TestIntMulStaysInItsMemory(t *testing.T) {
 			}
 		}
 	})
+}
+
+// fenceStarts makes what kernels derive from a to multiply n tokens with m, between
+// forbidden pages.
+func (a *Acts) fenceStarts(t *testing.T, m *IntMatrix, n int, atEnd bool) {
+	o := Out{M: m, A: a}
+	o.start(Active(), n)
+	for i := range a.ready {
+		s := &a.ready[i]
+		s.all, s.first, s.second = fenced(t, s.all, atEnd), fenced(t, s.first, atEnd), fenced(t, s.second, atEnd)
+	}
 }
 
 // exactly fails where y is not the products of tokens x.
@@ -131,7 +143,7 @@ func (c intCase) String() string {
 // TestIntExtremes holds every weight and activation at the ends of their ranges,
 // where sums in 16 bits are largest.
 func TestIntExtremes(t *testing.T) {
-	const cols = 64
+	const rows, cols = 3 * panelRows, 64
 	eachCore(t, func(t *testing.T) {
 		for bits := 2; bits <= 8; bits++ {
 			for _, group := range []int{16, 32} {
@@ -141,7 +153,7 @@ func TestIntExtremes(t *testing.T) {
 				lo, hi := -1<<(bits-1), 1<<(bits-1)-1
 				for _, w := range []int{lo, hi} {
 					for _, sign := range []float32{1, -1} {
-						c := intCase{nil, bits, panelRows, cols, group, make([]int8, panelRows*cols), make([]uint16, panelRows*cols/group), nil}
+						c := intCase{nil, bits, rows, cols, group, make([]int8, rows*cols), make([]uint16, rows*cols/group), nil}
 						for i := range c.q {
 							c.q[i] = int8(w)
 						}
@@ -149,14 +161,14 @@ func TestIntExtremes(t *testing.T) {
 							c.scale[i] = F32ToF16(1)
 						}
 						m := c.pack()
-						for _, n := range []int{1, 2, 4, 8, 16} {
-							x, y := make([]float32, n*cols), make([]float32, n*panelRows)
+						for _, n := range []int{1, 2, 4, 8, 16, 41} {
+							x, y := make([]float32, n*cols), make([]float32, n*rows)
 							for i := range x {
 								x[i] = sign * 127
 							}
 							var a Acts
 							a.Quantize(nil, x, cols, n, cols)
-							m.Mul(nil, y, panelRows, &a, n)
+							m.Mul(nil, y, rows, &a, n)
 							want := float32(w) * sign * 127 * cols
 							for i, got := range y {
 								if got != want {

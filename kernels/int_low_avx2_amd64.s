@@ -8,11 +8,11 @@
 // func mul5AVX2T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -311,11 +311,11 @@ store1:
 // func mul5AVX2T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -532,11 +532,11 @@ store0:
 // func mul5AVX2T1P2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -958,11 +958,11 @@ done:
 // func mul4AVX2T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1188,11 +1188,11 @@ store1:
 // func mul4AVX2T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1352,11 +1352,11 @@ store0:
 // func mul4AVX2T1P2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -1648,11 +1648,11 @@ done:
 // func mul3AVX2T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1955,11 +1955,11 @@ store1:
 // func mul3AVX2T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2195,11 +2195,11 @@ store0:
 // func mul3AVX2T1P2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX2T1P2(SB), NOSPLIT, $0-8
 panel:
@@ -2640,11 +2640,11 @@ done:
 // func mul2AVX2T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2882,11 +2882,11 @@ store1:
 // func mul2AVX2T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3056,11 +3056,11 @@ store0:
 // func mul2AVX2T1P2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX2T1P2(SB), NOSPLIT, $0-8
 panel:

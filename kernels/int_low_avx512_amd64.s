@@ -8,11 +8,11 @@
 // func mul5AVX512T8(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -277,11 +277,11 @@ done:
 // func mul5AVX512T4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -298,6 +298,8 @@ TEXT ·mul5AVX512T4(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z7
 	MOVL $0x10101010, CX
 	VPBROADCASTD CX, Z8
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z14
 	SHLQ $2, R11
 	MOVQ R13, R14
 	VPXORD Z0, Z0, Z0
@@ -306,13 +308,9 @@ TEXT ·mul5AVX512T4(SB), NOSPLIT, $0-8
 	VPXORD Z3, Z3, Z3
 block:
 	VPBROADCASTD (R10), Z10
-	VPSRAD $3, Z10, Z10
 	VPBROADCASTD 4(R10), Z11
-	VPSRAD $3, Z11, Z11
 	VPBROADCASTD 8(R10), Z12
-	VPSRAD $3, Z12, Z12
 	VPBROADCASTD 12(R10), Z13
-	VPSRAD $3, Z13, Z13
 	VMOVDQU32 (SI), Z4
 	VPSRLW $4, Z4, Z6
 	VPANDD Z7, Z4, Z4
@@ -385,17 +383,14 @@ block:
 	VPDPBUSD.BCST 92(DI), Z6, Z12
 	VPDPBUSD.BCST 124(DI), Z6, Z13
 	VCVTPH2PS (R8), Z4
-	VCVTDQ2PS Z10, Z10
-	VMULPS Z4, Z10, Z10
+	VMULPS Z14, Z4, Z5
+	VFMADD213PS Z5, Z4, Z10
 	VFMADD231PS.BCST (R9), Z10, Z0
-	VCVTDQ2PS Z11, Z11
-	VMULPS Z4, Z11, Z11
+	VFMADD213PS Z5, Z4, Z11
 	VFMADD231PS.BCST 4(R9), Z11, Z1
-	VCVTDQ2PS Z12, Z12
-	VMULPS Z4, Z12, Z12
+	VFMADD213PS Z5, Z4, Z12
 	VFMADD231PS.BCST 8(R9), Z12, Z2
-	VCVTDQ2PS Z13, Z13
-	VMULPS Z4, Z13, Z13
+	VFMADD213PS Z5, Z4, Z13
 	VFMADD231PS.BCST 12(R9), Z13, Z3
 	ADDQ $320, SI
 	LEAQ (DI)(R11*8), DI
@@ -444,11 +439,11 @@ store3:
 // func mul5AVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -571,11 +566,11 @@ store1:
 // func mul5AVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -684,11 +679,11 @@ store0:
 // func mul5AVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -1015,11 +1010,11 @@ done:
 // func mul4AVX512T8(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1280,11 +1275,11 @@ done:
 // func mul4AVX512T4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1299,6 +1294,8 @@ TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x0f0f0f0f, CX
 	VPBROADCASTD CX, Z7
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z13
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -1310,13 +1307,9 @@ TEXT ·mul4AVX512T4(SB), NOSPLIT, $0-8
 	VPXORD Z3, Z3, Z3
 block:
 	VPBROADCASTD (R10), Z9
-	VPSRAD $4, Z9, Z9
 	VPBROADCASTD 4(R10), Z10
-	VPSRAD $4, Z10, Z10
 	VPBROADCASTD 8(R10), Z11
-	VPSRAD $4, Z11, Z11
 	VPBROADCASTD 12(R10), Z12
-	VPSRAD $4, Z12, Z12
 	VMOVDQU32 (SI), Z4
 	VPSRLW $4, Z4, Z6
 	VPANDD Z7, Z4, Z4
@@ -1366,17 +1359,14 @@ block:
 	VPDPBUSD.BCST 92(DI), Z6, Z11
 	VPDPBUSD.BCST 124(DI), Z6, Z12
 	VCVTPH2PS (R8), Z4
-	VCVTDQ2PS Z9, Z9
-	VMULPS Z4, Z9, Z9
+	VMULPS Z13, Z4, Z5
+	VFMADD213PS Z5, Z4, Z9
 	VFMADD231PS.BCST (R9), Z9, Z0
-	VCVTDQ2PS Z10, Z10
-	VMULPS Z4, Z10, Z10
+	VFMADD213PS Z5, Z4, Z10
 	VFMADD231PS.BCST 4(R9), Z10, Z1
-	VCVTDQ2PS Z11, Z11
-	VMULPS Z4, Z11, Z11
+	VFMADD213PS Z5, Z4, Z11
 	VFMADD231PS.BCST 8(R9), Z11, Z2
-	VCVTDQ2PS Z12, Z12
-	VMULPS Z4, Z12, Z12
+	VFMADD213PS Z5, Z4, Z12
 	VFMADD231PS.BCST 12(R9), Z12, Z3
 	TESTQ R15, R15
 	JZ noMins0
@@ -1436,11 +1426,11 @@ store3:
 // func mul4AVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1550,11 +1540,11 @@ store1:
 // func mul4AVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1645,11 +1635,11 @@ store0:
 // func mul4AVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -1883,11 +1873,11 @@ done:
 // func mul3AVX512T8(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2179,11 +2169,11 @@ done:
 // func mul3AVX512T4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2200,6 +2190,8 @@ TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
 	VPBROADCASTD CX, Z6
 	MOVL $0x04040404, CX
 	VPBROADCASTD CX, Z7
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z13
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -2211,13 +2203,9 @@ TEXT ·mul3AVX512T4(SB), NOSPLIT, $0-8
 	VPXORD Z3, Z3, Z3
 block:
 	VPBROADCASTD (R10), Z9
-	VPSRAD $5, Z9, Z9
 	VPBROADCASTD 4(R10), Z10
-	VPSRAD $5, Z10, Z10
 	VPBROADCASTD 8(R10), Z11
-	VPSRAD $5, Z11, Z11
 	VPBROADCASTD 12(R10), Z12
-	VPSRAD $5, Z12, Z12
 	VMOVDQU32 (SI), Z4
 	VPANDD Z6, Z4, Z4
 	VMOVDQU32 128(SI), Z5
@@ -2296,17 +2284,14 @@ block:
 	VPDPBUSD.BCST 92(DI), Z4, Z11
 	VPDPBUSD.BCST 124(DI), Z4, Z12
 	VCVTPH2PS (R8), Z4
-	VCVTDQ2PS Z9, Z9
-	VMULPS Z4, Z9, Z9
+	VMULPS Z13, Z4, Z5
+	VFMADD213PS Z5, Z4, Z9
 	VFMADD231PS.BCST (R9), Z9, Z0
-	VCVTDQ2PS Z10, Z10
-	VMULPS Z4, Z10, Z10
+	VFMADD213PS Z5, Z4, Z10
 	VFMADD231PS.BCST 4(R9), Z10, Z1
-	VCVTDQ2PS Z11, Z11
-	VMULPS Z4, Z11, Z11
+	VFMADD213PS Z5, Z4, Z11
 	VFMADD231PS.BCST 8(R9), Z11, Z2
-	VCVTDQ2PS Z12, Z12
-	VMULPS Z4, Z12, Z12
+	VFMADD213PS Z5, Z4, Z12
 	VFMADD231PS.BCST 12(R9), Z12, Z3
 	TESTQ R15, R15
 	JZ noMins0
@@ -2366,11 +2351,11 @@ store3:
 // func mul3AVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2511,11 +2496,11 @@ store1:
 // func mul3AVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -2639,11 +2624,11 @@ store0:
 // func mul3AVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -3009,11 +2994,11 @@ done:
 // func mul2AVX512T8(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3279,11 +3264,11 @@ done:
 // func mul2AVX512T4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3298,6 +3283,8 @@ TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x03030303, CX
 	VPBROADCASTD CX, Z6
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z12
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVQ c+0(FP), BX
@@ -3309,13 +3296,9 @@ TEXT ·mul2AVX512T4(SB), NOSPLIT, $0-8
 	VPXORD Z3, Z3, Z3
 block:
 	VPBROADCASTD (R10), Z8
-	VPSRAD $6, Z8, Z8
 	VPBROADCASTD 4(R10), Z9
-	VPSRAD $6, Z9, Z9
 	VPBROADCASTD 8(R10), Z10
-	VPSRAD $6, Z10, Z10
 	VPBROADCASTD 12(R10), Z11
-	VPSRAD $6, Z11, Z11
 	VMOVDQU32 (SI), Z4
 	VPANDD Z6, Z4, Z4
 	VPDPBUSD.BCST (DI), Z4, Z8
@@ -3371,17 +3354,14 @@ block:
 	VPDPBUSD.BCST 92(DI), Z4, Z10
 	VPDPBUSD.BCST 124(DI), Z4, Z11
 	VCVTPH2PS (R8), Z4
-	VCVTDQ2PS Z8, Z8
-	VMULPS Z4, Z8, Z8
+	VMULPS Z12, Z4, Z5
+	VFMADD213PS Z5, Z4, Z8
 	VFMADD231PS.BCST (R9), Z8, Z0
-	VCVTDQ2PS Z9, Z9
-	VMULPS Z4, Z9, Z9
+	VFMADD213PS Z5, Z4, Z9
 	VFMADD231PS.BCST 4(R9), Z9, Z1
-	VCVTDQ2PS Z10, Z10
-	VMULPS Z4, Z10, Z10
+	VFMADD213PS Z5, Z4, Z10
 	VFMADD231PS.BCST 8(R9), Z10, Z2
-	VCVTDQ2PS Z11, Z11
-	VMULPS Z4, Z11, Z11
+	VFMADD213PS Z5, Z4, Z11
 	VFMADD231PS.BCST 12(R9), Z11, Z3
 	TESTQ R15, R15
 	JZ noMins0
@@ -3441,11 +3421,11 @@ store3:
 // func mul2AVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3561,11 +3541,11 @@ store1:
 // func mul2AVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -3663,11 +3643,11 @@ store0:
 // func mul2AVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVX512T1P4(SB), NOSPLIT, $0-8
 panel:
@@ -3935,11 +3915,11 @@ done:
 // func mul4SuperAVX512T8(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T8(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -4203,11 +4183,11 @@ done:
 // func mul4SuperAVX512T4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -4221,6 +4201,8 @@ TEXT ·mul4SuperAVX512T4(SB), NOSPLIT, $0-8
 	MOVQ intTile_groupBlocks(BX), R13
 	MOVL $0x0f0f0f0f, CX
 	VPBROADCASTD CX, Z7
+	MOVL $0xcb400000, CX
+	VPBROADCASTD CX, Z17
 	SHLQ $2, R11
 	MOVQ R13, R14
 	MOVL $0x41000000, R14
@@ -4243,13 +4225,9 @@ block:
 	MOVQ $7, R14
 sameSuper:
 	VPBROADCASTD (R10), Z9
-	VPSRAD $4, Z9, Z9
 	VPBROADCASTD 4(R10), Z10
-	VPSRAD $4, Z10, Z10
 	VPBROADCASTD 8(R10), Z11
-	VPSRAD $4, Z11, Z11
 	VPBROADCASTD 12(R10), Z12
-	VPSRAD $4, Z12, Z12
 	VMOVDQU32 (SI), Z4
 	VPSRLW $4, Z4, Z6
 	VPANDD Z7, Z4, Z4
@@ -4301,17 +4279,14 @@ sameSuper:
 	VPMOVSXBD (R8), Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS Z13, Z4, Z4
-	VCVTDQ2PS Z9, Z9
-	VMULPS Z4, Z9, Z9
+	VMULPS Z17, Z4, Z5
+	VFMADD213PS Z5, Z4, Z9
 	VFMADD231PS.BCST (R9), Z9, Z0
-	VCVTDQ2PS Z10, Z10
-	VMULPS Z4, Z10, Z10
+	VFMADD213PS Z5, Z4, Z10
 	VFMADD231PS.BCST 4(R9), Z10, Z1
-	VCVTDQ2PS Z11, Z11
-	VMULPS Z4, Z11, Z11
+	VFMADD213PS Z5, Z4, Z11
 	VFMADD231PS.BCST 8(R9), Z11, Z2
-	VCVTDQ2PS Z12, Z12
-	VMULPS Z4, Z12, Z12
+	VFMADD213PS Z5, Z4, Z12
 	VFMADD231PS.BCST 12(R9), Z12, Z3
 	VPMOVSXBD 128(R8), Z6
 	VCVTDQ2PS Z6, Z6
@@ -4364,11 +4339,11 @@ store3:
 // func mul4SuperAVX512T2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -4483,11 +4458,11 @@ store1:
 // func mul4SuperAVX512T1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -4583,11 +4558,11 @@ store0:
 // func mul4SuperAVX512T1P4(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4SuperAVX512T1P4(SB), NOSPLIT, $0-8
 panel:

@@ -8,11 +8,11 @@
 // func mul5AVXVNNIT2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -243,11 +243,11 @@ store1:
 // func mul5AVXVNNIT1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul5AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -439,11 +439,11 @@ store0:
 // func mul4AVXVNNIT2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -633,11 +633,11 @@ store1:
 // func mul4AVXVNNIT1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul4AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -778,11 +778,11 @@ store0:
 // func mul3AVXVNNIT2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1049,11 +1049,11 @@ store1:
 // func mul3AVXVNNIT1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul3AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1270,11 +1270,11 @@ store0:
 // func mul2AVXVNNIT2(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVXVNNIT2(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX
@@ -1476,11 +1476,11 @@ store1:
 // func mul2AVXVNNIT1(c *intTile)
 //
 // Registers:
-//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks
+//	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks
 //	R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch
 //	with minimums of one panel CX the distance from R9 to sums of activations
 //	BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride
-//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase
+//	first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23
 //	with superblocks R8 their scales and factors, R14 blocks left in one
 TEXT ·mul2AVXVNNIT1(SB), NOSPLIT, $0-8
 	MOVQ c+0(FP), BX

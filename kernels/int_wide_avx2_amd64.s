@@ -9,9 +9,9 @@
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -452,9 +452,9 @@ store3:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -713,9 +713,9 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -883,9 +883,9 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide6AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1274,9 +1274,9 @@ store3:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide6AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1501,9 +1501,9 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide6AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -1646,9 +1646,9 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide6ShortAVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -2094,9 +2094,9 @@ store3:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide6ShortAVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -2350,9 +2350,9 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide6ShortAVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -2510,9 +2510,9 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide5AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -2885,9 +2885,9 @@ store3:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide5AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -3104,9 +3104,9 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide5AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -3245,9 +3245,9 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide4AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -3619,9 +3619,9 @@ store3:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide4AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
@@ -3841,9 +3841,9 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide4AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI

@@ -9,9 +9,9 @@
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8AVX512T8(SB), NOSPLIT, $0-8
 	MOVL $0xcb400000, CX
 	VPBROADCASTD CX, Z11
@@ -235,12 +235,12 @@ store7:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8ShortAVX512T8(SB), NOSPLIT, $0-8
 	MOVL $0xcb400000, CX
-	VPBROADCASTD CX, Z19
+	VPBROADCASTD CX, Z18
 	MOVQ c+0(FP), BX
 	MOVQ wideTile_w(BX), SI
 	MOVQ wideTile_scales(BX), R8
@@ -263,6 +263,7 @@ tile:
 	MOVQ wideTile_scales(BX), R8
 	MOVQ wideTile_mins(BX), R15
 	MOVQ wideTile_blocks(BX), AX
+	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
@@ -270,7 +271,6 @@ tile:
 	VPXORD Z24, Z24, Z24
 	VPXORD Z25, Z25, Z25
 	VPXORD Z26, Z26, Z26
-	VPXORD Z27, Z27, Z27
 block:
 	PREFETCHT0 (R14)
 	PREFETCHT0 64(R14)
@@ -364,41 +364,41 @@ block:
 	VPDPBUSD.BCST 220(DI), Z16, Z14
 	VPDPBUSD.BCST 252(DI), Z16, Z15
 	VMOVUPS (R8), Z16
-	VMULPS Z19, Z16, Z18
-	VFMADD213PS Z18, Z16, Z0
-	VFMADD231PS.BCST (R9), Z0, Z20
-	VFMADD213PS Z18, Z16, Z1
-	VFMADD231PS.BCST 4(R9), Z1, Z21
-	VFMADD213PS Z18, Z16, Z2
-	VFMADD231PS.BCST 8(R9), Z2, Z22
-	VFMADD213PS Z18, Z16, Z3
-	VFMADD231PS.BCST 12(R9), Z3, Z23
-	VFMADD213PS Z18, Z16, Z4
-	VFMADD231PS.BCST 16(R9), Z4, Z24
-	VFMADD213PS Z18, Z16, Z5
-	VFMADD231PS.BCST 20(R9), Z5, Z25
-	VFMADD213PS Z18, Z16, Z6
-	VFMADD231PS.BCST 24(R9), Z6, Z26
-	VFMADD213PS Z18, Z16, Z7
-	VFMADD231PS.BCST 28(R9), Z7, Z27
+	VMULPS Z18, Z16, Z17
+	VFMADD213PS Z17, Z16, Z0
+	VFMADD231PS.BCST (R9), Z0, Z19
+	VFMADD213PS Z17, Z16, Z1
+	VFMADD231PS.BCST 4(R9), Z1, Z20
+	VFMADD213PS Z17, Z16, Z2
+	VFMADD231PS.BCST 8(R9), Z2, Z21
+	VFMADD213PS Z17, Z16, Z3
+	VFMADD231PS.BCST 12(R9), Z3, Z22
+	VFMADD213PS Z17, Z16, Z4
+	VFMADD231PS.BCST 16(R9), Z4, Z23
+	VFMADD213PS Z17, Z16, Z5
+	VFMADD231PS.BCST 20(R9), Z5, Z24
+	VFMADD213PS Z17, Z16, Z6
+	VFMADD231PS.BCST 24(R9), Z6, Z25
+	VFMADD213PS Z17, Z16, Z7
+	VFMADD231PS.BCST 28(R9), Z7, Z26
 	VMOVUPS 64(R8), Z16
-	VMULPS Z19, Z16, Z18
-	VFMADD213PS Z18, Z16, Z8
-	VFMADD231PS.BCST (R9), Z8, Z20
-	VFMADD213PS Z18, Z16, Z9
-	VFMADD231PS.BCST 4(R9), Z9, Z21
-	VFMADD213PS Z18, Z16, Z10
-	VFMADD231PS.BCST 8(R9), Z10, Z22
-	VFMADD213PS Z18, Z16, Z11
-	VFMADD231PS.BCST 12(R9), Z11, Z23
-	VFMADD213PS Z18, Z16, Z12
-	VFMADD231PS.BCST 16(R9), Z12, Z24
-	VFMADD213PS Z18, Z16, Z13
-	VFMADD231PS.BCST 20(R9), Z13, Z25
-	VFMADD213PS Z18, Z16, Z14
-	VFMADD231PS.BCST 24(R9), Z14, Z26
-	VFMADD213PS Z18, Z16, Z15
-	VFMADD231PS.BCST 28(R9), Z15, Z27
+	VMULPS Z18, Z16, Z17
+	VFMADD213PS Z17, Z16, Z8
+	VFMADD231PS.BCST (R9), Z8, Z19
+	VFMADD213PS Z17, Z16, Z9
+	VFMADD231PS.BCST 4(R9), Z9, Z20
+	VFMADD213PS Z17, Z16, Z10
+	VFMADD231PS.BCST 8(R9), Z10, Z21
+	VFMADD213PS Z17, Z16, Z11
+	VFMADD231PS.BCST 12(R9), Z11, Z22
+	VFMADD213PS Z17, Z16, Z12
+	VFMADD231PS.BCST 16(R9), Z12, Z23
+	VFMADD213PS Z17, Z16, Z13
+	VFMADD231PS.BCST 20(R9), Z13, Z24
+	VFMADD213PS Z17, Z16, Z14
+	VFMADD231PS.BCST 24(R9), Z14, Z25
+	VFMADD213PS Z17, Z16, Z15
+	VFMADD231PS.BCST 28(R9), Z15, Z26
 	ADDQ $512, SI
 	ADDQ R12, DI
 	ADDQ R11, R9
@@ -417,51 +417,51 @@ plain:
 	SHLQ $2, BX
 	TESTQ AX, AX
 	JZ store0
-	VADDPS (DX), Z20, Z20
+	VADDPS (DX), Z19, Z19
 store0:
-	VMOVUPS Z20, (DX)
+	VMOVUPS Z19, (DX)
 	ADDQ BX, DX
 	TESTQ AX, AX
 	JZ store1
-	VADDPS (DX), Z21, Z21
+	VADDPS (DX), Z20, Z20
 store1:
-	VMOVUPS Z21, (DX)
+	VMOVUPS Z20, (DX)
 	ADDQ BX, DX
 	TESTQ AX, AX
 	JZ store2
-	VADDPS (DX), Z22, Z22
+	VADDPS (DX), Z21, Z21
 store2:
-	VMOVUPS Z22, (DX)
+	VMOVUPS Z21, (DX)
 	ADDQ BX, DX
 	TESTQ AX, AX
 	JZ store3
-	VADDPS (DX), Z23, Z23
+	VADDPS (DX), Z22, Z22
 store3:
-	VMOVUPS Z23, (DX)
+	VMOVUPS Z22, (DX)
 	ADDQ BX, DX
 	TESTQ AX, AX
 	JZ store4
-	VADDPS (DX), Z24, Z24
+	VADDPS (DX), Z23, Z23
 store4:
-	VMOVUPS Z24, (DX)
+	VMOVUPS Z23, (DX)
 	ADDQ BX, DX
 	TESTQ AX, AX
 	JZ store5
-	VADDPS (DX), Z25, Z25
+	VADDPS (DX), Z24, Z24
 store5:
-	VMOVUPS Z25, (DX)
+	VMOVUPS Z24, (DX)
 	ADDQ BX, DX
 	TESTQ AX, AX
 	JZ store6
-	VADDPS (DX), Z26, Z26
+	VADDPS (DX), Z25, Z25
 store6:
-	VMOVUPS Z26, (DX)
+	VMOVUPS Z25, (DX)
 	ADDQ BX, DX
 	TESTQ AX, AX
 	JZ store7
-	VADDPS (DX), Z27, Z27
+	VADDPS (DX), Z26, Z26
 store7:
-	VMOVUPS Z27, (DX)
+	VMOVUPS Z26, (DX)
 	ADDQ BX, DX
 	MOVQ c+0(FP), BX
 	DECQ wideTile_tiles(BX)
@@ -473,9 +473,9 @@ store7:
 //
 // Registers:
 //	SI weights of the first panel, R11 from there to the second's, R8 scales, R15 minimums or 0, R12 from the first panel's to the second's
-//	DI activations, R9 their scales, R10 corrections, R13 from R9 to sums of activations
+//	DI activations, R9 their scales, R10 starts, R13 from R9 to sums of activations
 //	AX blocks left, CX results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then results, weights, activations, last minus floatBase
+//	first the sums of a block, then results, weights, activations, last -1.5*2^23
 TEXT ·wide8AVX512T8P2(SB), NOSPLIT, $320-8
 	MOVL $0xcb400000, CX
 	VPBROADCASTD CX, Z31

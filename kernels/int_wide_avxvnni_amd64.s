@@ -9,9 +9,9 @@
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8AVXVNNIT4(SB), NOSPLIT, $320-8
 	MOVL $0xcb400000, CX
 	VMOVD CX, X13
@@ -295,9 +295,9 @@ store3:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8AVXVNNIT2(SB), NOSPLIT, $192-8
 	MOVL $0xcb400000, CX
 	VMOVD CX, X9
@@ -477,9 +477,9 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8AVXVNNIT1(SB), NOSPLIT, $128-8
 	MOVL $0xcb400000, CX
 	VMOVD CX, X7
@@ -607,9 +607,9 @@ store0:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8ShortAVXVNNIT4(SB), NOSPLIT, $320-8
 	MOVL $0xcb400000, CX
 	VMOVD CX, X11
@@ -940,9 +940,9 @@ store3:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8ShortAVXVNNIT2(SB), NOSPLIT, $192-8
 	MOVL $0xcb400000, CX
 	VMOVD CX, X7
@@ -1145,9 +1145,9 @@ store1:
 //
 // Registers:
 //	SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts
-//	CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations
+//	CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations
 //	R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride
-//	first the sums of a block, then weights, activations and products, ones or minus floatBase, results
+//	first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results
 TEXT ·wide8ShortAVXVNNIT1(SB), NOSPLIT, $128-8
 	MOVL $0xcb400000, CX
 	VMOVD CX, X5

@@ -328,13 +328,16 @@ func TestQuantizeShowsBadValues(t *testing.T) {
 		}
 		m := PackInt(8, q, scale, 16, 32, 32)
 		for _, v := range bad {
-			x, y := make([]float32, 32), make([]float32, 16)
-			x[3], x[9] = v, 1
-			var a Acts
-			a.Quantize(nil, x, 32, 1, 32)
-			m.Mul(nil, y, 16, &a, 1)
-			if y[5] == y[5] && !math.IsInf(float64(y[5]), 0) {
-				t.Errorf("an activation of %v gives %v: a broken model would look healthy", v, y[5])
+			for _, n := range []int{1, 4, 8, 48} {
+				x, y := make([]float32, 32*n), make([]float32, 16*n)
+				last := 32 * (n - 1)
+				x[last+3], x[last+9] = v, 1
+				var a Acts
+				a.Quantize(nil, x, 32, n, 32)
+				m.Mul(nil, y, 16, &a, n)
+				if got := y[16*(n-1)+5]; got == got && !math.IsInf(float64(got), 0) {
+					t.Errorf("an activation of %v gives %v with %d tokens: a broken model would look healthy", v, got, n)
+				}
 			}
 		}
 	})

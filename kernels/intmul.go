@@ -180,7 +180,8 @@ func MulPair(p *Pool, n int, a, b Out, then Part) {
 
 // MulAll computes up to four products of integer matrices for the first n
 // tokens of their activations, as one run of the pool: token t of each gives
-// Y[t*LdY:][:M.Rows()]. Outputs must not overlap.
+// Y[t*LdY:][:M.Rows()]. Outputs must not overlap, and other products may not use the
+// same activations meanwhile: what kernels derive from them is made then.
 func MulAll(p *Pool, n int, outs ...Out) { mulAll(p, n, nil, outs...) }
 
 func mulAll(p *Pool, n int, then Part, outs ...Out) {
@@ -232,33 +233,13 @@ func (o *Out) prepare(n int) {
 			o.Rest.pair()
 		}
 	}
-	bits := m.startBits(tier, n)
-	if bits > 0 {
-		o.A.start(bits, m.group < blockSize)
-		if o.Rest != nil {
-			o.Rest.start(bits, m.group < blockSize)
-		}
-	}
-	if (m.mins != nil || m.super != nil && m.super.mins) && (bits > 0 || tier == AVX512 || tier == AMX) {
+	started := o.start(tier, n)
+	if (m.mins != nil || m.super != nil && m.super.mins) && (started || tier == AVX512 || tier == AMX) {
 		o.A.sum()
 		if o.Rest != nil {
 			o.Rest.sum()
 		}
 	}
-}
-
-// startBits is the bits of weights, as the kernels of n tokens read them, whose starts
-// (see Acts) they want, 0 if none does.
-func (m *IntMatrix) startBits(tier Tier, n int) format {
-	switch {
-	case tier == AVXVNNI && n >= wideTokens(tier, m.format, m.group):
-		return 8
-	case tier != AVX512 && tier != AMX || n < actTile:
-		return 0
-	case n >= wideTokens(AVX512, m.format, m.kernelGroup(tier)):
-		return 8
-	}
-	return m.format
 }
 
 // release drops what belongs to the caller.

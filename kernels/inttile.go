@@ -7,8 +7,8 @@ import "unsafe"
 type actView struct {
 	q     *int8
 	xs    *float32 // scales
-	corr  *int32   // -128 times the sum of a block's q, or its start or its second half's
-	half  *int32   // -128 times the sum of its first 16, or their start
+	corr  *int32   // -128 times the sum of a block's q, or where its sum (or that of its second half) starts
+	half  *int32   // -128 times the sum of its first 16, or where their sum starts
 	sums  *float32 // see Acts.sum, nil if not needed
 	width int      // tokens of the tile: the distance of blocks
 }
@@ -75,6 +75,10 @@ const nextBytes = 128
 // callBlocks is how many blocks one call may take, of all its tiles: some 50 µs,
 // since assembly cannot be preempted.
 const callBlocks = 2048
+
+// startTokens is the least number of tokens of a call of AVX-512's kernels of stored
+// panels whose sums start from starts, see Acts.
+const startTokens = 4
 
 // view returns the activations from token t on.
 func (a *Acts) view(t int) actView {
@@ -183,7 +187,7 @@ func (m *IntMatrix) callStored(o *Out, a *Acts, p, panels, tiles int, add bool, 
 }
 
 // useStarts points the view of a from token t on at the starts of weights of so many
-// bits.
+// bits, expanded ones of 8.
 func (m *IntMatrix) useStarts(bits format, a *Acts, t int, v *actView) {
 	s := &a.ready[bits]
 	_, at := a.tile(t)
@@ -255,7 +259,7 @@ func (m *IntMatrix) mulDirect(tier Tier, o *Out, a *Acts, t, n, p int, add bool,
 	for t < n {
 		rows := directRows(tier, m.format, m.kernelGroup(tier), min(n-t, actTile-t%actTile))
 		c.actView = a.view(t)
-		if tier == AVX512 && rows == actTile {
+		if tier == AVX512 && rows >= startTokens {
 			m.useStarts(m.format, a, t, &c.actView)
 		}
 		c.tiles, c.panels, c.next = 1, 1, c.q

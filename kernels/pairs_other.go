@@ -11,6 +11,9 @@ func (m *IntMatrix) mulPairs(_ Tier, _ *Out, _, lo, _ int, _ *scratch) int { ret
 // byTwos reports whether n tokens are multiplied with two panels at a time.
 func (m *IntMatrix) byTwos(Tier, int) bool { return false }
 
+// start fills starts: no kernel of this build wants any.
+func (o *Out) start(Tier, int) bool { return false }
+
 // packPanel packs 16 rows of whole blocks; false: that is left to plain Go.
 func packPanel(format, []uint8, []int8, int) bool { return false }
 

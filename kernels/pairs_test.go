@@ -34,6 +34,7 @@ func TestIntMulOfManyTokens(t *testing.T) {
 				a.Quantize(nil, x, cols, n, cols)
 				a.q, a.scale = fenced(t, a.q, atEnd), fenced(t, a.scale, atEnd)
 				a.corr, a.half = fenced(t, a.corr, atEnd), fenced(t, a.half, atEnd)
+				a.fenceStarts(t, m, n, atEnd)
 				a.sum()
 				a.sums = fenced(t, a.sums, atEnd)
 				y := fenced(t, make([]float32, n*c.rows), atEnd)

@@ -95,17 +95,18 @@ type intRegs struct {
 	*asm
 	next  int
 	third string // general register: three distances of panels' scales
-	base  string // minus floatBase, of kernels whose sums start from it
+	base  string // -1.5*2^23, of kernels whose sums start from floatBase
 }
 
-// floatBase is 1.5*2^23. Its bits plus an integer below 2^22 in magnitude are
-// floatBase plus that integer: a sum that starts from them needs no conversion. A
-// fused multiply-add with minus floatBase times the scale, which is exact for scales
-// of up to 22 bits, leaves the integer times the scale, rounded once.
+// floatBase is the bits of 1.5*2^23. With an integer below 2^22 in magnitude added
+// they are those of 1.5*2^23 plus that integer: a sum that starts from them needs no
+// conversion. A block's is at most 32*255*128, whatever is multiplied. A fused
+// multiply-add with minus 1.5*2^23 times a finite scale, exact for scales of up to 22
+// bits (binary16 has 11, times a factor of 8 bits 18), leaves the integer times the
+// scale, rounded once.
 const floatBase = 0x4b400000
 
-// newBase allots a register for minus floatBase, which setBase fills; R-register CX
-// is lost.
+// newBase allots a register for -1.5*2^23, which setBase fills; R-register CX is lost.
 func (g *intRegs) newBase() { g.base = g.new() }
 
 func (g *intRegs) setBase() {

@@ -36,6 +36,9 @@ func (d directShape) name(s intISA, f intFormat) string {
 	return name
 }
 
+// startTokens is package kernels' constant of that name.
+const startTokens = 4
+
 // directShapes lists what an instruction set has. Panels by turns are streams of
 // memory of their own: Zen 3 reads two a quarter faster than one, Zen 4 two to
 // four a tenth faster than one with lines asked for in advance.
@@ -80,7 +83,7 @@ func newDirect(a *asm, s intISA, f intFormat, tokens, panels, side int) (d *dire
 	if f.super {
 		d.supers = newSuperRegs(d)
 	}
-	if tokens == 8 {
+	if tokens >= startTokens {
 		d.newBase()
 	}
 	return d, g.next <= g.limit()
@@ -98,11 +101,11 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 		panic("gen: too few registers for " + name)
 	}
 	a.fn(name, "(c *intTile)", 8,
-		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections, CX those of half blocks",
+		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts, CX those of first half blocks",
 		"R11 step of a block in R9, AX blocks left, R13 blocks of a group, R14 blocks left in it, R12 with 8 tokens what to fetch",
 		"with minimums of one panel CX the distance from R9 to sums of activations",
 		"BX and DX distances of panels' weights and scales, R12 and CX (R13 with half blocks) three of them, at the end DX y and CX (R13) its stride",
-		"first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, minus floatBase",
+		"first the results, then weights and masks, activations, sums of a block, ones, scales of superblocks, -1.5*2^23",
 		"with superblocks R8 their scales and factors, R14 blocks left in one")
 	if panels > 1 {
 		a.label("panel")
@@ -114,7 +117,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	d.intArgs("intTile", append(slices.Clone(panel), "q", "DI", "xs", "R9", "corr", "R10",
 		"width", "R11", "blocks", "AX", "groupBlocks", "R13")...)
 	d.src.masks()
-	if tokens == 8 {
+	if tokens >= startTokens {
 		d.setBase()
 	}
 	if !s.vnni {
@@ -342,7 +345,7 @@ func (d *direct) start() {
 		return
 	}
 	for t := range d.tokens {
-		if d.tokens == 8 { // whose corrections are ready, with floatBase
+		if d.tokens >= startTokens {
 			d.op("VPBROADCASTD", mem(4*t, "R10"), d.sum[len(d.sum)-part+t])
 			if d.short {
 				d.op("VPBROADCASTD", mem(4*t, "CX"), d.sum[t])

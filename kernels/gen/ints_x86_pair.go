@@ -29,9 +29,9 @@ func x86WidePair(a *asm, s intISA) {
 	spilled := pairTokens - pairKept
 	a.fnFrame(pairName, "(c *wideTile)", 64*(panels*spilled+1), 8,
 		"SI weights of the first panel, R11 from there to the second's, R8 scales, R15 minimums or 0, R12 from the first panel's to the second's",
-		"DI activations, R9 their scales, R10 corrections, R13 from R9 to sums of activations",
+		"DI activations, R9 their scales, R10 starts, R13 from R9 to sums of activations",
 		"AX blocks left, CX results on the stack, R14 what to fetch, DX y, BX its stride",
-		"first the sums of a block, then results, weights, activations, last minus floatBase")
+		"first the sums of a block, then results, weights, activations, last -1.5*2^23")
 	g.setBase()
 	g.intArgs("wideTile", "q", "DI", "xs", "R9", "corr", "R10", "y", "DX", "next", "R14", "sums", "R13")
 	g.op("SUBQ", "R9", "R13")

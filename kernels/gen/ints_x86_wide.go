@@ -92,7 +92,10 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	if form.signed {
 		g.index = g.list(side)
 	}
-	g.x, g.tmp = g.new(), g.list(min(side, s.limit()-g.next-1))
+	if !s.evex() || !form.short {
+		g.x = g.new()
+	}
+	g.tmp = g.list(min(side, s.limit()-g.next-1))
 	if s.vnni {
 		g.newBase()
 	}
@@ -108,9 +111,9 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	g.check(name)
 	a.fnFrame(name, "(c *wideTile)", frame, 8,
 		"SI weights, R8 their scales, R15 minimums or 0, DI activations, R9 their scales, R10 corrections or starts",
-		"CX those of half blocks, or of whole ones with starts the distance from R9 to sums of activations",
+		"CX those of first half blocks, or of whole ones with starts the distance from R9 to sums of activations",
 		"R11 and R12 steps of a block in R9 and DI, AX blocks left, R13 results on the stack, R14 what to fetch, DX y, BX its stride",
-		"first the sums of a block, then weights, activations and products, ones or minus floatBase, results")
+		"first the sums of a block, then weights, activations and products, ones or -1.5*2^23, results")
 	if s.vnni {
 		g.setBase()
 	}

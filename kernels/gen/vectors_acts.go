@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // actsAVX2 writes what the second plane of activations needs.
 func actsAVX2() []byte {
 	a := newAsm()
@@ -27,7 +29,34 @@ func actsAVX2() []byte {
 	a.op("DECQ", "CX")
 	a.op("JNZ", "loop")
 	ret(a)
+	startsAVX2(a)
 	return a.Bytes()
+}
+
+// startsAVX2 writes what sums of blocks start from.
+func startsAVX2(a *asm) {
+	a.fn("startsAVX2", "(dst, corr, less *int32, n, shift int)", 40,
+		"DI dst, SI corr, DX less or 0, CX values left, 8 at a time", "Y0 values, X1 shift, Y2 floatBase")
+	load(a, "dst", "DI", "corr", "SI", "less", "DX", "n", "CX", "shift", "AX")
+	a.op("VMOVQ", "AX", "X1")
+	a.op("MOVL", fmt.Sprintf("$%#x", floatBase), "AX")
+	a.op("VMOVD", "AX", "X2")
+	a.op("VPBROADCASTD", "X2", "Y2")
+	a.label("loop")
+	a.op("VMOVDQU", "(SI)", "Y0")
+	a.op("TESTQ", "DX", "DX")
+	a.op("JZ", "whole")
+	a.op("VPSUBD", "(DX)", "Y0", "Y0")
+	a.op("ADDQ", "$32", "DX")
+	a.label("whole")
+	a.op("VPSRAD", "X1", "Y0", "Y0")
+	a.op("VPADDD", "Y2", "Y0", "Y0")
+	a.op("VMOVDQU", "Y0", "(DI)")
+	a.op("ADDQ", "$32", "SI")
+	a.op("ADDQ", "$32", "DI")
+	a.op("SUBQ", "$8", "CX")
+	a.op("JNZ", "loop")
+	ret(a)
 }
 
 // actsNEON is actsAVX2 for arm64.
