@@ -100,7 +100,7 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 	if n >= wideTokens(tier, m.format, m.kernelGroup(tier)) {
 		for p := lo; p < hi; p++ {
 			m.expandPanel(tier, p, s)
-			t := m.mulWide(tier, o, o.A, n, p, o.Add, m.nextPanel(p, hi), s)
+			t := m.mulWide(tier, o, o.A, n, p, o.Add, m.nextPanel(p), s)
 			m.mulDirect(tier, o, o.A, t, n, p, o.Add, s)
 			if o.Rest != nil {
 				t = m.mulWide(tier, o, o.Rest, n, p, true, nil, s)
@@ -323,9 +323,9 @@ func (v *actView) fetch(next []uint8, step, tiles int) (*int8, []uint8, int) {
 	return (*int8)(unsafe.Pointer(&next[0])), next[min(len(next), tiles*step):], tiles
 }
 
-// nextPanel is the panel after p if it is below hi.
-func (m *IntMatrix) nextPanel(p, hi int) []uint8 {
-	if p+1 < hi {
+// nextPanel is the panel after p, if there is one.
+func (m *IntMatrix) nextPanel(p int) []uint8 {
+	if p+1 < m.panelCount() {
 		return m.panel(p + 1)
 	}
 	return nil

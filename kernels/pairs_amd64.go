@@ -47,10 +47,11 @@ func (m *IntMatrix) mulPairs(tier Tier, o *Out, n, lo, hi int, s *scratch) int {
 	if !m.byTwos(tier, n) {
 		return lo
 	}
-	for hi = min(hi, m.rows/panelRows); hi-lo >= 2; lo += 2 {
+	full := m.rows / panelRows
+	for hi = min(hi, full); hi-lo >= 2; lo += 2 {
 		m.expandPair(tier, lo, s)
 		var next []uint8
-		if hi-lo >= 4 {
+		if full-lo >= 4 {
 			next = m.panels[(lo+2)*m.panelBytes():][:2*m.panelBytes()]
 		}
 		m.mulTiles(tier, o, o.A, n, lo, o.Add, next, s)
