@@ -20,7 +20,6 @@ TEXT ·wide8AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -463,7 +462,6 @@ TEXT ·wide8AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -724,7 +722,6 @@ TEXT ·wide8AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -894,7 +891,6 @@ TEXT ·wide6AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -1285,7 +1281,6 @@ TEXT ·wide6AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -1512,7 +1507,6 @@ TEXT ·wide6AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -1657,10 +1651,11 @@ TEXT ·wide6ShortAVX2T4(SB), NOSPLIT, $320-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
@@ -2105,10 +2100,11 @@ TEXT ·wide6ShortAVX2T2(SB), NOSPLIT, $192-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
@@ -2361,10 +2357,11 @@ TEXT ·wide6ShortAVX2T1(SB), NOSPLIT, $128-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
@@ -2521,7 +2518,6 @@ TEXT ·wide5AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -2896,7 +2892,6 @@ TEXT ·wide5AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -3115,7 +3110,6 @@ TEXT ·wide5AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -3256,7 +3250,6 @@ TEXT ·wide4AVX2T4(SB), NOSPLIT, $320-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -3630,7 +3623,6 @@ TEXT ·wide4AVX2T2(SB), NOSPLIT, $192-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -3852,7 +3844,6 @@ TEXT ·wide4AVX2T1(SB), NOSPLIT, $128-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX

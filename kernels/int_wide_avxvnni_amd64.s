@@ -23,7 +23,6 @@ TEXT ·wide8AVXVNNIT4(SB), NOSPLIT, $320-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -309,7 +308,6 @@ TEXT ·wide8AVXVNNIT2(SB), NOSPLIT, $192-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -491,7 +489,6 @@ TEXT ·wide8AVXVNNIT1(SB), NOSPLIT, $128-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
@@ -621,10 +618,11 @@ TEXT ·wide8ShortAVXVNNIT4(SB), NOSPLIT, $320-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
@@ -954,10 +952,11 @@ TEXT ·wide8ShortAVXVNNIT2(SB), NOSPLIT, $192-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11
@@ -1159,10 +1158,11 @@ TEXT ·wide8ShortAVXVNNIT1(SB), NOSPLIT, $128-8
 	MOVQ wideTile_actView+actView_q(BX), DI
 	MOVQ wideTile_actView+actView_xs(BX), R9
 	MOVQ wideTile_actView+actView_corr(BX), R10
-	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ wideTile_actView+actView_width(BX), R11
 	MOVQ wideTile_blocks(BX), AX
 	MOVQ wideTile_output+output_y(BX), DX
+	MOVQ c+0(FP), BX
+	MOVQ wideTile_actView+actView_half(BX), CX
 	MOVQ R11, R12
 	SHLQ $5, R12
 	SHLQ $2, R11

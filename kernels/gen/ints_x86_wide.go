@@ -92,14 +92,13 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	if form.signed {
 		g.index = g.list(side)
 	}
-	if !s.evex() || !form.short {
+	if !s.evex() {
 		g.x = g.new()
 	}
 	g.tmp = g.list(min(side, s.limit()-g.next-1))
 	if s.vnni {
 		g.newBase()
-	}
-	if !s.vnni {
+	} else {
 		g.ones = g.new()
 	}
 	frame := 0
@@ -117,9 +116,12 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	if s.vnni {
 		g.setBase()
 	}
-	g.intArgs("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10", "half", "CX",
+	g.intArgs("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "q", "DI", "xs", "R9", "corr", "R10",
 		"width", "R11", "blocks", "AX", "y", "DX")
-	if s.vnni && !form.short {
+	switch {
+	case form.short:
+		g.intArgs("wideTile", "half", "CX")
+	case s.vnni:
 		g.intArgs("wideTile", "sums", "CX")
 		g.op("SUBQ", "R9", "CX")
 	}
@@ -240,12 +242,11 @@ func (g *wide) block(from, side int) {
 func (g *wide) start(side int) {
 	for p := 0; g.vnni && p < len(g.sum); p++ {
 		for i, r := range g.sum[p] {
-			at := 4 * (i % g.tokens)
+			starts := "R10"
 			if g.short && p == 0 {
-				g.op("VPBROADCASTD", mem(at, "CX"), r)
-			} else {
-				g.op("VPBROADCASTD", mem(at, "R10"), r)
+				starts = "CX"
 			}
+			g.op("VPBROADCASTD", mem(4*(i%g.tokens), starts), r)
 		}
 	}
 }
@@ -356,9 +357,9 @@ func (g *wide) addMins(from, side int) {
 	g.op("TESTQ", "R15", "R15")
 	g.op("JZ", skip)
 	if g.evex() {
-		g.op("VMOVUPS", mem(0, "R15"), g.x)
+		g.op("VMOVUPS", mem(0, "R15"), g.w[0])
 		for t := range g.tokens {
-			g.op("VFNMADD231PS.BCST", mem(4*t, "R9")+"(CX*1)", g.x, g.result[t])
+			g.op("VFNMADD231PS.BCST", mem(4*t, "R9")+"(CX*1)", g.w[0], g.result[t])
 		}
 		g.label(skip)
 		return

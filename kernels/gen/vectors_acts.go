@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// actsAVX2 writes what the second plane of activations needs.
+// actsAVX2 writes what the second plane of activations needs, and starts of sums.
 func actsAVX2() []byte {
 	a := newAsm()
 	a.fn("subtractAVX2", "(x *float32, blocks int, q *int8, scale *float32, width int)", 40,
@@ -59,7 +59,7 @@ func startsAVX2(a *asm) {
 	ret(a)
 }
 
-// actsNEON is actsAVX2 for arm64.
+// actsNEON writes what the second plane needs on arm64.
 func actsNEON() []byte {
 	a := neon{newAsm()}
 	a.fn("subtractNEON", "(x *float32, blocks int, q *int8, scale *float32, width int)", 40,
