@@ -7,18 +7,33 @@ import (
 
 // Out is one product y = a * transpose(W) of a joint run (see MulAll).
 type Out struct {
-	M    *IntMatrix
-	A    *Acts
-	Rest *Acts     // if set, its product is added: see Acts.QuantizeRest
-	Y    []float32 // [tokens][LdY], M.Rows() values of each
-	LdY  int
-	Add  bool // add to what Y holds
+	M     *IntMatrix
+	A     *Acts
+	Rest  *Acts     // if set, its product is added: see Acts.QuantizeRest
+	Y     []float32 // [tokens][LdY], M.Rows() values of each
+	LdY   int
+	Add   bool // add to what Y holds
+	Roomy bool // Y has PaddedRows(M.Rows()) values of each, and any may be overwritten
+	Then  Part // if set, told about rows as they are there; not of a pair
+}
+
+// PaddedRows is n rounded up to whole panels. Where an output's rows are so far
+// apart, stores do not cross cache lines.
+func PaddedRows(n int) int { return (n + panelRows - 1) / panelRows * panelRows }
+
+// rows is how many values of each token may be written.
+func (o *Out) rows() int {
+	if o.Roomy {
+		return PaddedRows(o.M.rows)
+	}
+	return o.M.rows
 }
 
 // maxOuts is how many products one joint run can have.
 const maxOuts = 4
 
-// Part is told about rows of two products, see MulPair.
+// Part is told about rows of a product, or of both of a pair: once a row, by
+// whoever has computed it, while it is in that core's cache.
 type Part interface {
 	// Done gets rows [from, to), whole blocks of Acts or the last ones. Calls for
 	// different rows run at the same time.
@@ -70,10 +85,13 @@ func (j *intJob) Do(worker, i int) {
 		case from >= to:
 		case j.then == nil:
 			j.mul(k, from, to, s)
+			if then := j.outs[k].Then; then != nil {
+				j.tell(then, k, from, to)
+			}
 		case k == 0:
 			j.mul(0, from, to, s)
 			j.mul(1, from, to, s)
-			j.tell(from, to)
+			j.tell(j.then, 0, from, to)
 		}
 	}
 }
@@ -107,15 +125,15 @@ func (j *intJob) mul(k, from, to int, s *scratch) {
 	}
 }
 
-// tell says which rows of a pair those are.
-func (j *intJob) tell(from, to int) {
-	rows, stripes := j.outs[0].M.rows, j.stripes[0]
+// tell says which rows of product k what part returned is.
+func (j *intJob) tell(then Part, k, from, to int) {
+	rows, stripes := j.outs[k].M.rows, j.stripes[k]
 	for s := 0; s < j.width && from < stripes; s++ {
-		j.then.Done((s*stripes+from)*panelRows, (s*stripes+min(to, stripes))*panelRows)
+		then.Done((s*stripes+from)*panelRows, min((s*stripes+min(to, stripes))*panelRows, rows))
 	}
 	if to > stripes {
 		behind := (j.width - 1) * stripes
-		j.then.Done((behind+max(from, stripes))*panelRows, min((behind+to)*panelRows, rows))
+		then.Done((behind+max(from, stripes))*panelRows, min((behind+to)*panelRows, rows))
 	}
 }
 
@@ -139,7 +157,7 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 		most, j.divisor = 5, 2
 	}
 	for i := range outs { // whole blocks for the one, pairs of panels for the other
-		if then != nil || outs[i].M.byTwos(j.tier, n) {
+		if then != nil || outs[i].Then != nil || outs[i].M.byTwos(j.tier, n) {
 			j.align = blockSize / panelRows
 		}
 	}
@@ -150,8 +168,8 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 			j.weight[i] = 2 * m.cols
 		}
 		j.stripes[i] = 0
-		if few := threads * j.align; j.width > 1 && m.rows/panelRows/j.width >= few {
-			j.stripes[i] = m.rows / panelRows / j.width / j.align * j.align
+		if few := threads * j.align; j.width > 1 && outs[i].rows()/panelRows/j.width >= few {
+			j.stripes[i] = outs[i].rows() / panelRows / j.width / j.align * j.align
 		}
 		j.first[i+1] = j.first[i] + m.panelCount()*j.weight[i]
 	}
@@ -169,8 +187,8 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 
 var intJobs = sync.Pool{New: func() any { return new(intJob) }}
 
-// MulPair is MulAll of two products of equal shape. Whoever has computed some rows
-// of both tells then, once a row, on its own goroutine, while they are in its cache.
+// MulPair is MulAll of two products of equal shape, which tells then about rows of
+// both.
 func MulPair(p *Pool, n int, a, b Out, then Part) {
 	if a.M.rows != b.M.rows || a.M.cols != b.M.cols {
 		panic(fmt.Sprintf("kernels: MulPair of %d x %d and %d x %d", a.M.rows, a.M.cols, b.M.rows, b.M.cols))
@@ -195,7 +213,7 @@ func mulAll(p *Pool, n int, then Part, outs ...Out) {
 		if o.A.cols != m.cols || n > o.A.n || o.Rest != nil && (o.Rest.cols != m.cols || o.Rest.n != o.A.n) {
 			panic(fmt.Sprintf("kernels: product of %d tokens on activations of %d tokens x %d values with %d inputs", n, o.A.n, o.A.cols, m.cols))
 		}
-		checkMatrix("y", n, m.rows, o.LdY, len(o.Y))
+		checkMatrix("y", n, o.rows(), o.LdY, len(o.Y))
 		planes := 1
 		if o.Rest != nil {
 			planes = 2

@@ -110,7 +110,7 @@ func (m *IntMatrix) mulPanels(tier Tier, o *Out, n, lo, hi int, s *scratch) {
 		return
 	}
 	if tier == AVX512 && m.kernelGroup(tier) >= blockSize && n >= actTile {
-		full := min(hi, m.rows/panelRows)
+		full := min(hi, o.rows()/panelRows)
 		m.mulStored(o, n, lo, full, s)
 		lo = max(lo, full)
 	}
@@ -291,7 +291,7 @@ func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next
 		if tier == AVX512 || tier == AVXVNNI {
 			m.useStarts(8, a, t, &c.actView)
 		}
-		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(tier, t, n, p, rows, 1))
+		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, o.tiles(tier, t, n, p, rows, 1))
 		count := c.tiles * rows // the kernel counts tiles down
 		edge := m.open(&c.output, o, t, p, count, s)
 		mulWide(tier, m.format, m.group, rows, c)
@@ -305,11 +305,11 @@ func (m *IntMatrix) mulWide(tier Tier, o *Out, a *Acts, n, p int, add bool, next
 
 // tiles is how many tiles the call that begins with token t may take of so many
 // panels: more than one only where tiles and panel p are full.
-func (m *IntMatrix) tiles(tier Tier, t, n, p, rows, panels int) int {
-	if tier != AVX512 || rows < actTile || (p+1)*panelRows > m.rows {
+func (o *Out) tiles(tier Tier, t, n, p, rows, panels int) int {
+	if tier != AVX512 || rows < actTile || (p+1)*panelRows > o.rows() {
 		return 1
 	}
-	return min((n-t)/actTile, max(1, callBlocks/(panels*m.blocks)))
+	return min((n-t)/actTile, max(1, callBlocks/(panels*o.M.blocks)))
 }
 
 // fetch is where a call of some tiles fetches the next panel from, step bytes a
@@ -335,7 +335,7 @@ func (m *IntMatrix) nextPanel(p int) []uint8 {
 // full, at a copy of them, and reports which.
 func (m *IntMatrix) open(c *output, o *Out, t, p, rows int, s *scratch) (edge bool) {
 	first := p * panelRows
-	cols := min(panelRows, m.rows-first)
+	cols := min(panelRows, o.rows()-first)
 	c.y, c.ld = o.Y[t*o.LdY+first:][:(rows-1)*o.LdY+cols], o.LdY
 	if cols == panelRows {
 		return false

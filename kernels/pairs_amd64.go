@@ -47,7 +47,7 @@ func (m *IntMatrix) mulPairs(tier Tier, o *Out, n, lo, hi int, s *scratch) int {
 	if !m.byTwos(tier, n) {
 		return lo
 	}
-	full := m.rows / panelRows
+	full := o.rows() / panelRows
 	for hi = min(hi, full); hi-lo >= 2; lo += 2 {
 		m.expandPair(tier, lo, s)
 		var next []uint8
@@ -105,7 +105,7 @@ func (m *IntMatrix) mulTiles(tier Tier, o *Out, a *Acts, n, p int, add bool, nex
 		if tier == AVX512 {
 			m.useStarts(8, a, t, &c.actView)
 		}
-		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, m.tiles(AVX512, t, n, p, rows, 2))
+		c.next, next, c.tiles = c.fetch(next, m.blocks*nextBytes, o.tiles(AVX512, t, n, p, rows, 2))
 		count := c.tiles * rows
 		c.y = o.Y[t*o.LdY+p*panelRows:][:(count-1)*o.LdY+2*panelRows]
 		if tier == AMX {

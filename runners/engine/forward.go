@@ -108,7 +108,7 @@ func (v *vocabulary) emit(e *Engine) {
 		n := min(block, len(p.write)-from)
 		p.logits = grow(p.logits, n*vocab)
 		e.normRows(&p.in, p.write[from:][:n], e.norm, e.head.reads())
-		e.multiply(product{e.head, &p.in, p.logits, false})
+		e.multiply(product{e.head, &p.in, p.logits, vocab, false})
 		for i, o := range p.origin[from:][:n] {
 			v.out(int(o.step), int(o.pos), row(p.logits, i, vocab))
 		}
@@ -154,7 +154,7 @@ func (c *labels) read(e *Engine, exit *gate, head classifier) {
 	e.stats.DenseMAC += uint64(n) * e.classifier.weight.MACs()
 	p.logits = grow(p.logits, n*classes)
 	e.normRows(&p.in, p.write, e.norm, head.weight.reads())
-	e.multiply(product{head.weight, &p.in, p.logits, false})
+	e.multiply(product{head.weight, &p.in, p.logits, classes, false})
 	for i, o := range p.origin {
 		dst := row(c.logits, int(o.step), classes)
 		copy(dst, row(p.logits, i, classes))

@@ -10,20 +10,27 @@ const (
 	planeRest                    // what that leaves, rounded likewise
 )
 
-// input is what weights read: n rows of cols values, one after the other, and
+// input is what weights read: n rows of cols values, ld from one to the next, and
 // the planes of the same rows. Whoever writes a row quantizes it while it is in
 // the cache; all weights that read the rows share that.
 type input struct {
-	x          []float32
-	n, cols    int
-	planes     planes
-	acts, rest kernels.Acts
+	x           []float32
+	n, cols, ld int
+	planes      planes
+	acts, rest  kernels.Acts
 }
 
-// resize makes room for n rows of cols values and their planes.
-func (in *input) resize(n, cols int, p planes) {
-	in.x = grow(in.x, n*cols)
-	in.n, in.cols, in.planes = n, cols, p
+// resize makes room for n rows of cols values, one after the other, and their planes.
+func (in *input) resize(n, cols int, p planes) { in.resizeApart(n, cols, cols, p) }
+
+// resizeOutput is resize for the output of a product, see kernels.Out.Roomy.
+func (in *input) resizeOutput(n, cols int, p planes) {
+	in.resizeApart(n, cols, kernels.PaddedRows(cols), p)
+}
+
+func (in *input) resizeApart(n, cols, ld int, p planes) {
+	in.x = grow(in.x, n*ld)
+	in.n, in.cols, in.ld, in.planes = n, cols, ld, p
 	if p&planeInt8 != 0 {
 		in.acts.Resize(n, cols)
 	}
@@ -33,11 +40,18 @@ func (in *input) resize(n, cols int, p planes) {
 }
 
 // row returns row r.
-func (in *input) row(r int) []float32 { return row(in.x, r, in.cols) }
+func (in *input) row(r int) []float32 { return in.x[r*in.ld:][:in.cols:in.cols] }
 
 // divisible reports whether so many columns of a row, from a multiple of them on,
 // can be quantized on their own.
 func (in *input) divisible(n int) bool { return in.planes == planeInt8 && n%kernels.ActBlock == 0 }
+
+// Done quantizes columns [from, to) of all rows.
+func (in *input) Done(from, to int) {
+	for r := range in.n {
+		in.quantizePart(r, from, to-from)
+	}
+}
 
 // quantizePart computes the int8 plane of n columns of row r from column from on.
 func (in *input) quantizePart(r, from, n int) { in.acts.SetPart(r, from, in.row(r)[from:][:n]) }

@@ -50,7 +50,6 @@ func (e *Engine) runAttention(l int) {
 	} else {
 		e.normRows(&p.in, p.index, ly.attnNorm, reads)
 	}
-	e.tap(l, SiteQKV, &p.in)
 	e.projectQKV(ly)
 	e.placeKeys(l, p.k, p.v)
 	if len(p.write) == 0 {
@@ -59,7 +58,6 @@ func (e *Engine) runAttention(l int) {
 	}
 	p.inner.resize(len(p.write), ly.heads*ly.kv.HeadDim, ly.o.reads())
 	e.attend(ly, p.q, &p.inner)
-	e.tap(l, SiteO, &p.inner)
 	e.addProduct(ly.o, &p.inner, p.write)
 }
 
@@ -70,7 +68,8 @@ func (e *Engine) projectQKV(ly *layer) {
 	n := len(p.index)
 	width, qdim := ly.kv.Heads*ly.kv.HeadDim, ly.heads*ly.kv.HeadDim
 	p.k, p.v, p.q = grow(p.k, n*width), grow(p.v, n*width), grow(p.q, len(p.write)*qdim)
-	k, v, q := product{ly.k, &p.in, p.k, false}, product{ly.v, &p.in, p.v, false}, product{ly.q, &p.in, p.q, false}
+	k, v := product{ly.k, &p.in, p.k, width, false}, product{ly.v, &p.in, p.v, width, false}
+	q := product{ly.q, &p.in, p.q, qdim, false}
 	if len(p.write) == n {
 		e.multiply(q, k, v)
 		return
@@ -150,16 +149,7 @@ func (e *Engine) runMLP(l int) {
 		return
 	}
 	e.normRows(&p.in, p.write, ly.mlpNorm, ly.gate.reads()|ly.up.reads())
-	e.tap(l, SiteGateUp, &p.in)
-	p.inner.resize(n, ly.ffn, ly.down.reads())
+	p.inner.resizeOutput(n, ly.ffn, ly.down.reads())
 	e.multiplyGLU(ly.gate, ly.up, &p.in, &p.inner)
-	e.tap(l, SiteDown, &p.inner)
 	e.addProduct(ly.down, &p.inner, p.write)
-}
-
-// tap shows rows to Options.Tap.
-func (e *Engine) tap(l int, site Site, in *input) {
-	if e.options.Tap != nil {
-		e.options.Tap(l, site, in.x, in.n, in.cols)
-	}
 }

@@ -29,25 +29,7 @@ type Options struct {
 	// prompts of a call, or of this call and the last, have in common. Logits are
 	// the same, bit for bit; time is not, so leave it off to measure prompts.
 	SharePrefix bool
-
-	// Tap, if set, is called during every pass with the rows that the matrices
-	// of a site read: rows x cols values, contiguous, valid during the call.
-	Tap func(layer int, site Site, x []float32, rows, cols int)
 }
-
-// Site is a place in a layer where one set of rows meets one or more matrices.
-type Site uint8
-
-// The sites of a layer, in the order in which a pass reaches them.
-const (
-	SiteQKV    Site = iota // input of the query, key and value matrices
-	SiteO                  // input of the attention output matrix
-	SiteGateUp             // input of the gate and up matrices
-	SiteDown               // input of the down matrix
-)
-
-// String returns a short name.
-func (s Site) String() string { return [...]string{"qkv", "o", "gate_up", "down"}[s] }
 
 const defaultChunk = 512
 

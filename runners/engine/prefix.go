@@ -38,7 +38,7 @@ func common(a, b []int32) int {
 // would be another one.
 func (e *Engine) sharePrefix(ctx context.Context, batch [][]int32) (int, error) {
 	p := &e.prefix
-	if !e.options.SharePrefix || len(batch) == 0 || e.options.Tap != nil || e.pass.plan != nil || e.pass.threshold > 0 && e.gates > 0 {
+	if !e.options.SharePrefix || len(batch) == 0 || e.pass.plan != nil || e.pass.threshold > 0 && e.gates > 0 {
 		return 0, nil
 	}
 	n := len(batch[0])

@@ -63,7 +63,7 @@ func (e *Engine) run(ctx context.Context, emit emitter) error {
 type emitter interface{ emit(e *Engine) }
 
 func (e *Engine) runPasses(ctx context.Context, emit emitter) error {
-	e.pass.trim = e.options.Tap == nil && e.pass.see == nil
+	e.pass.trim = e.pass.see == nil
 	for e.fill() {
 		if err := e.runPass(ctx); err != nil {
 			return err

@@ -58,7 +58,7 @@ func (j *rowJob) Do(_, i int) {
 			copy(j.in.row(r), row(j.src, int(j.index[r]), j.cols))
 		case opSwiGLU:
 			x := j.in.row(r)
-			kernels.SwiGLU(x, x, row(j.src, r, j.cols))
+			kernels.SwiGLU(x, x, j.src[r*j.in.ld:][:j.cols])
 		case opAdd:
 			kernels.Axpy(1, row(j.src, r, j.cols), row(j.dst, int(j.index[r]), j.cols))
 		case opEmbed:
@@ -107,11 +107,11 @@ func (e *Engine) activateRows(in *input, up []float32) {
 func (e *Engine) addProduct(w weight, in *input, index []int32) {
 	p, hidden := &e.pass, e.config.HiddenSize
 	if n := len(index); int(index[n-1]-index[0]) == n-1 {
-		e.multiply(product{w, in, p.h[int(index[0])*hidden:][:n*hidden], true})
+		e.multiply(product{w, in, p.h[int(index[0])*hidden:][:n*hidden], hidden, true})
 		return
 	}
 	p.y = grow(p.y, len(index)*hidden)
-	e.multiply(product{w, in, p.y, false})
+	e.multiply(product{w, in, p.y, hidden, false})
 	p.job = rowJob{op: opAdd, dst: p.h, src: p.y, index: index, n: len(index), cols: hidden}
 	p.job.run(e.pool)
 }

@@ -77,6 +77,12 @@ func (w *factored) Bytes() int64  { return w.b.Bytes() + w.a.Bytes() }
 func (w *factored) MACs() uint64  { return w.b.MACs() + w.a.MACs() }
 func (w *factored) reads() planes { return w.a.reads() }
 
+// parts reports whether the first product is quantized by parts, as they are there.
+func (w *factored) parts() bool {
+	_, ok := w.a.(*integer)
+	return ok && w.b.reads() == planeInt8
+}
+
 func (w *factored) keep(rows []int32) weight { return &factored{b: w.b.keep(rows), a: w.a} }
 
 // row multiplies one row of B by A.
