@@ -49,13 +49,13 @@ type quantJob struct {
 
 // Do quantizes the tokens of unit i.
 func (j *quantJob) Do(_, i int) {
-	for t := i * j.chunk; t < min((i+1)*j.chunk, j.n); t++ {
-		x := j.x[t*j.ldx:][:j.a.cols]
-		if j.of != nil {
-			j.a.quantizeRest(j.tier, t, x, j.of)
-		} else {
-			j.a.quantizePart(j.tier, t, 0, x)
-		}
+	from, to := i*j.chunk, min((i+1)*j.chunk, j.n)
+	if j.of == nil {
+		j.a.quantizePart(j.tier, from, to-from, 0, j.a.cols, j.x[from*j.ldx:], j.ldx)
+		return
+	}
+	for t := from; t < to; t++ {
+		j.a.quantizeRest(j.tier, t, j.x[t*j.ldx:][:j.a.cols], j.of)
 	}
 }
 
@@ -146,18 +146,35 @@ func (a *Acts) tile(t int) (width, first int) {
 	return min(actTile, a.n-start), start*a.blocks + t - start
 }
 
-// quantizePart quantizes token t's values from column from on, the first of a block.
-func (a *Acts) quantizePart(tier Tier, t, from int, x []float32) {
-	width, at := a.tile(t)
-	at += from / blockSize * width
-	full := len(x) / blockSize
-	if full > 0 {
-		quantize(tier, x[:full*blockSize], a, at, width)
+// quantizePart quantizes cols values of n tokens from t on, from column from on, the
+// first of a block. Rows of x are ldx apart.
+func (a *Acts) quantizePart(tier Tier, t, n, from, cols int, x []float32, ldx int) {
+	full := cols / blockSize
+	for i := 0; i < n; {
+		width, at := a.tile(t + i)
+		at += from / blockSize * width
+		row := x[i*ldx:]
+		if full > 0 && width == actTile && (t+i)%actTile == 0 && n-i >= actTile && quantizeTile(tier, row, ldx, full, a, at) {
+			for k := 0; k < actTile && full*blockSize < cols; k++ {
+				a.quantizeLast(tier, row[k*ldx:][full*blockSize:cols], at+full*width+k, width)
+			}
+			i += actTile
+			continue
+		}
+		if full > 0 {
+			quantize(tier, row[:full*blockSize], a, at, width)
+		}
+		a.quantizeLast(tier, row[full*blockSize:cols], at+full*width, width)
+		i++
 	}
-	if full*blockSize < len(x) {
+}
+
+// quantizeLast quantizes the values, if any, behind a row's last full block.
+func (a *Acts) quantizeLast(tier Tier, x []float32, at, width int) {
+	if len(x) > 0 {
 		var last [blockSize]float32
-		copy(last[:], x[full*blockSize:])
-		quantize(tier, last[:], a, at+full*width, width)
+		copy(last[:], x)
+		quantize(tier, last[:], a, at, width)
 	}
 }
 

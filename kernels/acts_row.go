@@ -2,7 +2,7 @@ package kernels
 
 import "fmt"
 
-// Resize makes room for n tokens of cols values, which Set then writes.
+// Resize makes room for n tokens of cols values, which SetPart then writes.
 func (a *Acts) Resize(n, cols int) {
 	if n < 1 || cols < 1 {
 		panic(fmt.Sprintf("kernels: Resize to %d tokens of %d values", n, cols))
@@ -10,24 +10,25 @@ func (a *Acts) Resize(n, cols int) {
 	a.grow(n, cols)
 }
 
-// Set quantizes x as token t, see Quantize. Different tokens may be set at the
-// same time, none after a product until Resize has been called anew.
-func (a *Acts) Set(t int, x []float32) {
-	a.checkRow(t, x)
-	a.quantizePart(Active(), t, 0, x)
-}
+// ActBlock is the number of values of a token that Acts rounds together, ActTile that
+// of tokens, from a multiple of it on, which are quantized fastest together and which
+// no two workers should write at the same time: their blocks share cache lines.
+const (
+	ActBlock = blockSize
+	ActTile  = actTile
+)
 
-// ActBlock is the number of values of a token that Acts rounds together.
-const ActBlock = blockSize
-
-// SetPart quantizes x, whole blocks or the last values, as token t's values from
-// column from on, see Set. Different parts may be set at the same time.
-func (a *Acts) SetPart(t, from int, x []float32) {
-	to := from + len(x)
-	if t < 0 || t >= a.n || from < 0 || to > a.cols || from%ActBlock != 0 || to%ActBlock != 0 && to != a.cols {
-		panic(fmt.Sprintf("kernels: values %d to %d of token %d in activations of %d x %d", from, to, t, a.n, a.cols))
+// SetPart quantizes cols values, whole blocks or the last ones, from column from on of
+// n tokens from t on, see Quantize; the first token's are x[:cols], the next's ldx
+// further. Different parts may be set at the same time, none after a product until
+// Resize has been called anew.
+func (a *Acts) SetPart(t, n, from, cols int, x []float32, ldx int) {
+	to := from + cols
+	if t < 0 || n < 1 || t+n > a.n || from < 0 || cols < 1 || to > a.cols || from%ActBlock != 0 || to%ActBlock != 0 && to != a.cols {
+		panic(fmt.Sprintf("kernels: values %d to %d of tokens %d to %d in activations of %d x %d", from, to, t, t+n, a.n, a.cols))
 	}
-	a.quantizePart(Active(), t, from, x)
+	checkMatrix("x", n, cols, ldx, len(x))
+	a.quantizePart(Active(), t, n, from, cols, x, ldx)
 }
 
 // SetRest quantizes what token t of of leaves of x, see QuantizeRest.

@@ -126,6 +126,43 @@ func TestSubtract(t *testing.T) {
 	})
 }
 
+// TestSetPart compares with tokens by themselves: those of a whole tile are quantized
+// together, and which are together depends on batches and on whoever computes them.
+func TestSetPart(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(11, 12))
+		for n := 1; n <= 3*actTile+1; n++ {
+			for _, cols := range []int{31, 32, 65, 128, 300} {
+				ldx := cols + r.IntN(20)
+				x := odd(r, n*ldx)
+				var got Acts
+				got.Resize(n, cols)
+				for t := 0; t < n; {
+					count := 1 + r.IntN(n-t)
+					for from := 0; from < cols; {
+						part := min(blockSize*(1+r.IntN(4)), cols-from)
+						got.SetPart(t, count, from, part, x[t*ldx+from:], ldx)
+						from += part
+					}
+					t += count
+				}
+				for tok := range n {
+					var want Acts
+					want.Quantize(nil, x[tok*ldx:], ldx, 1, cols)
+					width, at := got.tile(tok)
+					for b := range want.blocks {
+						k := at + b*width
+						if !slices.Equal(got.q[k*blockSize:][:blockSize], want.q[b*blockSize:][:blockSize]) || got.corr[k] != want.corr[b] ||
+							got.half[k] != want.half[b] || math.Float32bits(got.scale[k]) != math.Float32bits(want.scale[b]) {
+							t.Fatalf("token %d of %d, block %d of %d values: not what the token has by itself", tok, n, b, cols)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestQuantizeRestOfEveryShape compares with Quantize of the rests.
 func TestQuantizeRestOfEveryShape(t *testing.T) {
 	eachTier(t, func(t *testing.T) {

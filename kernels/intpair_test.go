@@ -18,14 +18,14 @@ type partRecorder struct {
 }
 
 func (p *partRecorder) Done(from, to int) {
-	rows := len(p.seen)
+	rows := len(p.a) / p.n
 	for t := range p.n {
 		a, b := p.a[t*rows:][from:to], p.b[t*rows:][from:to]
 		for i := range a {
 			a[i] += b[i]
 		}
-		p.acts.SetPart(t, from, a)
 	}
+	p.acts.SetPart(0, p.n, from, to-from, p.a[from:], rows)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for r := from; r < to; r++ {
@@ -88,17 +88,20 @@ func TestMulPair(t *testing.T) {
 func TestSetPartRefuses(t *testing.T) {
 	var a Acts
 	a.Resize(2, 70)
-	for _, part := range []struct{ t, from, n int }{{2, 0, 32}, {-1, 0, 32}, {0, 16, 32}, {0, 32, 30}, {0, 64, 8}, {0, -32, 32}} {
+	x := make([]float32, 3*70)
+	for _, part := range []struct{ t, count, from, n int }{
+		{2, 1, 0, 32}, {1, 2, 0, 32}, {0, 0, 0, 32}, {-1, 1, 0, 32}, {0, 1, 16, 32}, {0, 1, 32, 30}, {0, 1, 64, 8}, {0, 1, -32, 32}, {0, 1, 0, 0},
+	} {
 		func() {
 			defer func() {
 				if recover() == nil {
 					t.Errorf("SetPart took %+v", part)
 				}
 			}()
-			a.SetPart(part.t, part.from, make([]float32, part.n))
+			a.SetPart(part.t, part.count, part.from, part.n, x, 70)
 		}()
 	}
-	a.SetPart(1, 64, make([]float32, 6))
+	a.SetPart(1, 1, 64, 6, x, 70)
 }
 
 // shapes is matrices of nothing, for how they are cut.

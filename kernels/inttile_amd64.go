@@ -6,6 +6,9 @@ package kernels
 func quantizeAVX2(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 
 //go:noescape
+func quantizeTileAVX512(x *float32, ldx, blocks int, q *int8, scale *float32, corr, half *int32)
+
+//go:noescape
 func subtractAVX2(x *float32, blocks int, q *int8, scale *float32, width int)
 
 //go:noescape
@@ -172,6 +175,19 @@ func joinMinsVector(dst, super *uint16, fine *int8, superMin *uint16, fineMin *i
 
 func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int) {
 	quantizeAVX2(x, blocks, q, scale, corr, half, width)
+}
+
+// quantizeTile is quantize for so many blocks of the 8 tokens of a tile, whose rows are
+// ldx apart, if the tier does that at once.
+func quantizeTile(tier Tier, x []float32, ldx, blocks int, a *Acts, at int) bool {
+	if tier != AVX512 && tier != AMX {
+		return false
+	}
+	last := at + blocks*actTile - 1
+	_, _, _, _ = x[(actTile-1)*ldx+blocks*blockSize-1], a.scale[last], a.corr[last], a.half[last]
+	_ = a.q[(last+1)*blockSize-1]
+	quantizeTileAVX512(&x[0], ldx, blocks, &a.q[at*blockSize], &a.scale[at], &a.corr[at], &a.half[at])
+	return true
 }
 
 func subtractVector(x *float32, blocks int, q *int8, scale *float32, width int) {

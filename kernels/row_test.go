@@ -75,7 +75,8 @@ func TestRowsAndSelection(t *testing.T) {
 	}
 }
 
-// TestSetActs guards rows that are quantized one by one where they are made.
+// TestSetActs guards rows that are quantized where they are made, one by one or some
+// at a time, whole or by parts.
 func TestSetActs(t *testing.T) {
 	const n, cols = 11, 77
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -89,7 +90,7 @@ func TestSetActs(t *testing.T) {
 	got.Resize(n, cols)
 	gotRest.Resize(n, cols)
 	for _, tok := range rng.Perm(n) {
-		got.Set(tok, x[tok*cols:][:cols])
+		got.SetPart(tok, 1, 0, cols, x[tok*cols:], cols)
 		gotRest.SetRest(tok, x[tok*cols:][:cols], &got)
 	}
 	for _, pair := range [][2]*Acts{{&got, &want}, {&gotRest, &wantRest}} {

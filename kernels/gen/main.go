@@ -34,6 +34,7 @@ func files() map[string][]byte {
 		"vector_avx2_amd64.s":   vectors(avx2),
 		"moves_avx2_amd64.s":    movesAVX2(),
 		"acts_avx2_amd64.s":     actsAVX2(),
+		"acts_avx512_amd64.s":   actsAVX512(),
 		"vector_neon_arm64.s":   vectorsNEON(),
 		"moves_neon_arm64.s":    movesNEON(),
 		"acts_neon_arm64.s":     actsNEON(),

@@ -196,6 +196,6 @@ func (j *queryJob) Do(worker, i int) {
 		First: first, N: n, Cos: cos, Sin: sin, Scale: float32(1 / math.Sqrt(float64(kv.HeadDim))),
 	})
 	if j.quantize {
-		j.out.quantizePart(m.query, from, int(u.heads)*kv.HeadDim)
+		j.out.quantizePart(m.query, 1, from, from+int(u.heads)*kv.HeadDim)
 	}
 }

@@ -47,21 +47,19 @@ func (in *input) row(r int) []float32 { return in.x[r*in.ld:][:in.cols:in.cols] 
 func (in *input) divisible(n int) bool { return in.planes == planeInt8 && n%kernels.ActBlock == 0 }
 
 // Done quantizes columns [from, to) of all rows.
-func (in *input) Done(from, to int) {
-	for r := range in.n {
-		in.quantizePart(r, from, to-from)
-	}
+func (in *input) Done(from, to int) { in.quantizePart(0, in.n, from, to) }
+
+// quantizePart computes the int8 plane of columns [from, to) of n rows from row r on.
+func (in *input) quantizePart(r, n, from, to int) {
+	in.acts.SetPart(r, n, from, to-from, in.x[r*in.ld+from:], in.ld)
 }
 
-// quantizePart computes the int8 plane of n columns of row r from column from on.
-func (in *input) quantizePart(r, from, n int) { in.acts.SetPart(r, from, in.row(r)[from:][:n]) }
-
-// quantize computes the planes of row r.
-func (in *input) quantize(r int) {
+// quantize computes the planes of n rows from row r on.
+func (in *input) quantize(r, n int) {
 	if in.planes&planeInt8 != 0 {
-		in.acts.Set(r, in.row(r))
+		in.quantizePart(r, n, 0, in.cols)
 	}
-	if in.planes&planeRest != 0 {
+	for end := r + n; in.planes&planeRest != 0 && r < end; r++ {
 		in.rest.SetRest(r, in.row(r), &in.acts)
 	}
 }

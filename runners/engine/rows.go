@@ -18,10 +18,6 @@ const (
 // Rows are handed to a worker so many values at a time: about 10 µs of work.
 const rowUnit = 8 << 10
 
-// Quantized rows lie interleaved by eights (see kernels.Acts): were eight cut
-// between workers, they would write to the same cache lines.
-const quantTile = 8
-
 // rowJob spreads a rowOp over the workers.
 type rowJob struct {
 	op       rowOp
@@ -39,8 +35,8 @@ type rowJob struct {
 func (j *rowJob) run(p *kernels.Pool) {
 	j.unit = max(1, rowUnit/j.cols)
 	if j.in != nil {
-		whole := (j.unit + quantTile - 1) / quantTile * quantTile
-		if j.n >= min(4*quantTile, whole*p.Threads()) {
+		whole := (j.unit + kernels.ActTile - 1) / kernels.ActTile * kernels.ActTile
+		if j.n >= min(4*kernels.ActTile, whole*p.Threads()) {
 			j.unit = whole
 		}
 	}
@@ -50,23 +46,33 @@ func (j *rowJob) run(p *kernels.Pool) {
 
 // Do handles unit i.
 func (j *rowJob) Do(_, i int) {
-	for r := i * j.unit; r < min((i+1)*j.unit, j.n); r++ {
-		switch j.op {
-		case opNorm:
-			kernels.RMSNorm(j.in.row(r), row(j.src, int(j.index[r]), j.cols), j.gain, j.eps)
-		case opGather:
-			copy(j.in.row(r), row(j.src, int(j.index[r]), j.cols))
-		case opSwiGLU:
-			x := j.in.row(r)
-			kernels.SwiGLU(x, x, j.src[r*j.in.ld:][:j.cols])
-		case opAdd:
-			kernels.Axpy(1, row(j.src, r, j.cols), row(j.dst, int(j.index[r]), j.cols))
-		case opEmbed:
-			j.table.row(row(j.dst, r, j.cols), int(j.index[r]))
+	first, to := i*j.unit, min((i+1)*j.unit, j.n)
+	for first < to {
+		next := min(to, (first/kernels.ActTile+1)*kernels.ActTile)
+		for r := first; r < next; r++ {
+			j.apply(r)
 		}
 		if j.in != nil {
-			j.in.quantize(r)
+			j.in.quantize(first, next-first)
 		}
+		first = next
+	}
+}
+
+// apply handles row r.
+func (j *rowJob) apply(r int) {
+	switch j.op {
+	case opNorm:
+		kernels.RMSNorm(j.in.row(r), row(j.src, int(j.index[r]), j.cols), j.gain, j.eps)
+	case opGather:
+		copy(j.in.row(r), row(j.src, int(j.index[r]), j.cols))
+	case opSwiGLU:
+		x := j.in.row(r)
+		kernels.SwiGLU(x, x, j.src[r*j.in.ld:][:j.cols])
+	case opAdd:
+		kernels.Axpy(1, row(j.src, r, j.cols), row(j.dst, int(j.index[r]), j.cols))
+	case opEmbed:
+		j.table.row(row(j.dst, r, j.cols), int(j.index[r]))
 	}
 }
 
