@@ -150,31 +150,21 @@ func (a *Acts) tile(t int) (width, first int) {
 // first of a block. Rows of x are ldx apart.
 func (a *Acts) quantizePart(tier Tier, t, n, from, cols int, x []float32, ldx int) {
 	full := cols / blockSize
-	for i := 0; i < n; {
+	for i := 0; full > 0 && i < n; {
 		width, at := a.tile(t + i)
 		at += from / blockSize * width
-		row := x[i*ldx:]
-		if full > 0 && width == actTile && (t+i)%actTile == 0 && n-i >= actTile && quantizeTile(tier, row, ldx, full, a, at) {
-			for k := 0; k < actTile && full*blockSize < cols; k++ {
-				a.quantizeLast(tier, row[k*ldx:][full*blockSize:cols], at+full*width+k, width)
-			}
-			i += actTile
+		if tiles := (n - i) / actTile; (t+i)%actTile == 0 && tiles > 0 && quantizeTiles(tier, x[i*ldx:], ldx, tiles, full, a, at) {
+			i += tiles * actTile
 			continue
 		}
-		if full > 0 {
-			quantize(tier, row[:full*blockSize], a, at, width)
-		}
-		a.quantizeLast(tier, row[full*blockSize:cols], at+full*width, width)
+		quantize(tier, x[i*ldx:][:full*blockSize], a, at, width)
 		i++
 	}
-}
-
-// quantizeLast quantizes the values, if any, behind a row's last full block.
-func (a *Acts) quantizeLast(tier Tier, x []float32, at, width int) {
-	if len(x) > 0 {
+	for i := 0; full*blockSize < cols && i < n; i++ {
 		var last [blockSize]float32
-		copy(last[:], x)
-		quantize(tier, last[:], a, at, width)
+		copy(last[:], x[i*ldx:][full*blockSize:cols])
+		width, at := a.tile(t + i)
+		quantize(tier, last[:], a, at+(from/blockSize+full)*width, width)
 	}
 }
 

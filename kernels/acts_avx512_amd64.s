@@ -35,14 +35,15 @@ DATA quantizeSums<>+48(SB)/8, $0x0000000e00000006
 DATA quantizeSums<>+56(SB)/8, $0x0000000f00000007
 GLOBL quantizeSums<>(SB), RODATA|NOPTR, $64
 
-// func quantizeTileAVX512(x *float32, ldx, blocks int, q *int8, scale *float32, corr, half *int32)
+// func quantizeTileAVX512(x *float32, ldx, blocks int, q *int8, scale *float32, corr, half *int32, tiles, width int)
 //
 // Registers:
 //	SI x, BX four rows further, R12 distance of rows, R13 of three, CX blocks left, DI q, R8 scale, R9 corr, R10 half, DX inverse scales on the stack
+//	AX tiles left, R11 from the last block of one to the first of the next
 //	Z0 to Z15 values, two vectors a token, then bytes, Z16 to Z21 spare, K1 blocks that are not zero
 //	Y22 and Y23 what 128 adds to sums of 16 and 32 bytes, Y24 127, Y25 least magnitude, Z26 order of sums, Z27 of magnitudes, Z28 of bytes
 //	Z29 128 in bytes, Z30 zero, Z31 mask of magnitudes
-TEXT ·quantizeTileAVX512(SB), NOSPLIT, $64-56
+TEXT ·quantizeTileAVX512(SB), NOSPLIT, $64-72
 	MOVQ x+0(FP), SI
 	MOVQ ldx+8(FP), R12
 	MOVQ blocks+16(FP), CX
@@ -52,7 +53,6 @@ TEXT ·quantizeTileAVX512(SB), NOSPLIT, $64-56
 	MOVQ half+48(FP), R10
 	SHLQ $2, R12
 	LEAQ (R12)(R12*2), R13
-	LEAQ (SI)(R12*4), BX
 	LEAQ 31(SP), DX
 	ANDQ $~31, DX
 	MOVL $0x00000800, AX
@@ -71,6 +71,13 @@ TEXT ·quantizeTileAVX512(SB), NOSPLIT, $64-56
 	VPXORD Z30, Z30, Z30
 	MOVL $0x7fffffff, AX
 	VPBROADCASTD AX, Z31
+	MOVQ tiles+56(FP), AX
+	MOVQ width+64(FP), R11
+	SUBQ CX, R11
+	SHLQ $5, R11
+tile:
+	LEAQ (SI)(R12*4), BX
+	MOVQ blocks+16(FP), CX
 loop:
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -225,5 +232,15 @@ loop:
 	ADDQ $32, R10
 	DECQ CX
 	JNZ loop
+	MOVQ blocks+16(FP), CX
+	SHLQ $7, CX
+	SUBQ CX, BX
+	LEAQ (BX)(R12*4), SI
+	LEAQ (DI)(R11*8), DI
+	ADDQ R11, R8
+	ADDQ R11, R9
+	ADDQ R11, R10
+	DECQ AX
+	JNZ tile
 	VZEROUPPER
 	RET

@@ -6,7 +6,7 @@ package kernels
 func quantizeAVX2(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 
 //go:noescape
-func quantizeTileAVX512(x *float32, ldx, blocks int, q *int8, scale *float32, corr, half *int32)
+func quantizeTileAVX512(x *float32, ldx, blocks int, q *int8, scale *float32, corr, half *int32, tiles, width int)
 
 //go:noescape
 func subtractAVX2(x *float32, blocks int, q *int8, scale *float32, width int)
@@ -177,16 +177,16 @@ func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half 
 	quantizeAVX2(x, blocks, q, scale, corr, half, width)
 }
 
-// quantizeTile is quantize for so many blocks of the 8 tokens of a tile, whose rows are
-// ldx apart, if the tier does that at once.
-func quantizeTile(tier Tier, x []float32, ldx, blocks int, a *Acts, at int) bool {
+// quantizeTiles is quantize for so many blocks of all tokens of some tiles, whose rows
+// are ldx apart, if the tier does eight tokens at once.
+func quantizeTiles(tier Tier, x []float32, ldx, tiles, blocks int, a *Acts, at int) bool {
 	if tier != AVX512 && tier != AMX {
 		return false
 	}
-	last := at + blocks*actTile - 1
-	_, _, _, _ = x[(actTile-1)*ldx+blocks*blockSize-1], a.scale[last], a.corr[last], a.half[last]
+	last := at + ((tiles-1)*a.blocks+blocks)*actTile - 1
+	_, _, _, _ = x[(tiles*actTile-1)*ldx+blocks*blockSize-1], a.scale[last], a.corr[last], a.half[last]
 	_ = a.q[(last+1)*blockSize-1]
-	quantizeTileAVX512(&x[0], ldx, blocks, &a.q[at*blockSize], &a.scale[at], &a.corr[at], &a.half[at])
+	quantizeTileAVX512(&x[0], ldx, blocks, &a.q[at*blockSize], &a.scale[at], &a.corr[at], &a.half[at], tiles, a.blocks)
 	return true
 }
 

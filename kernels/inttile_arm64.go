@@ -6,8 +6,8 @@ package kernels
 func quantizeNEON(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 
 //go:noescape
-// quantizeTile has nothing faster than quantize by rows.
-func quantizeTile(Tier, []float32, int, int, *Acts, int) bool { return false }
+// quantizeTiles has nothing faster than quantize by rows.
+func quantizeTiles(Tier, []float32, int, int, int, *Acts, int) bool { return false }
 
 func subtractNEON(x *float32, blocks int, q *int8, scale *float32, width int)
 

@@ -37,7 +37,7 @@ func joinMins(dst []uint16, u *superScales, first int) { u.joinGeneric(dst, firs
 
 func quantize(_ Tier, x []float32, a *Acts, at, width int) { quantizeGeneric(x, a, at, width) }
 
-// quantizeTile has nothing faster than quantize by rows.
-func quantizeTile(Tier, []float32, int, int, *Acts, int) bool { return false }
+// quantizeTiles has nothing faster than quantize by rows.
+func quantizeTiles(Tier, []float32, int, int, int, *Acts, int) bool { return false }
 
 func subtract(_ Tier, x []float32, a *Acts, at, width int) { subtractGeneric(x, a, at, width) }

@@ -21,10 +21,11 @@ type Ops struct {
 	Int8MAC uint64 // on integer weights and int8 activations
 }
 
-// spins bounds how long an idle worker looks for the next Run before it parks:
-// some 20 µs, since machines are shared. Between two products of one forward
-// pass there is less.
-const spins = 400
+// spins bounds how long an idle worker looks for the next Run before it parks: some
+// 100 µs, about what it takes a virtual processor to wake. Between two products of
+// one forward pass there is less, even after the shorter of two shares; machines are
+// shared, so it is not much more.
+const spins = 1600
 
 // Pool is an execution context: a fixed number of workers and counters of the
 // operations done on it. Each worker has a share of the units of a Run, neighbours,

@@ -12,15 +12,15 @@ func actsAVX512() []byte {
 	words(a, "quantizeBytes", 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
 	words(a, "quantizeTops", 0, 4, 8, 12, 2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0, 0)
 	words(a, "quantizeSums", 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)
-	a.fnFrame("quantizeTileAVX512", "(x *float32, ldx, blocks int, q *int8, scale *float32, corr, half *int32)", 64, 56,
+	a.fnFrame("quantizeTileAVX512", "(x *float32, ldx, blocks int, q *int8, scale *float32, corr, half *int32, tiles, width int)", 64, 72,
 		"SI x, BX four rows further, R12 distance of rows, R13 of three, CX blocks left, DI q, R8 scale, R9 corr, R10 half, DX inverse scales on the stack",
+		"AX tiles left, R11 from the last block of one to the first of the next",
 		"Z0 to Z15 values, two vectors a token, then bytes, Z16 to Z21 spare, K1 blocks that are not zero",
 		"Y22 and Y23 what 128 adds to sums of 16 and 32 bytes, Y24 127, Y25 least magnitude, Z26 order of sums, Z27 of magnitudes, Z28 of bytes",
 		"Z29 128 in bytes, Z30 zero, Z31 mask of magnitudes")
 	load(a, "x", "SI", "ldx", "R12", "blocks", "CX", "q", "DI", "scale", "R8", "corr", "R9", "half", "R10")
 	a.op("SHLQ", "$2", "R12")
 	a.op("LEAQ", "(R12)(R12*2)", "R13")
-	a.op("LEAQ", "(SI)(R12*4)", "BX")
 	a.op("LEAQ", "31(SP)", "DX")
 	a.op("ANDQ", "$~31", "DX")
 	for i, v := range []int{16 * 128, 32 * 128, 0x42fe0000, 0x0d800000} {
@@ -35,6 +35,13 @@ func actsAVX512() []byte {
 	a.op("VPXORD", "Z30", "Z30", "Z30")
 	a.op("MOVL", "$0x7fffffff", "AX")
 	a.op("VPBROADCASTD", "AX", "Z31")
+	a.op("MOVQ", "tiles+56(FP)", "AX")
+	a.op("MOVQ", "width+64(FP)", "R11")
+	a.op("SUBQ", "CX", "R11")
+	a.op("SHLQ", "$5", "R11") // of scales: q are eight times that
+	a.label("tile")
+	a.op("LEAQ", "(SI)(R12*4)", "BX")
+	a.op("MOVQ", "blocks+16(FP)", "CX")
 	a.label("loop")
 	for i := range 16 {
 		row := []string{"SI", "BX"}[i/8]
@@ -104,6 +111,16 @@ func actsAVX512() []byte {
 	}
 	a.op("DECQ", "CX")
 	a.op("JNZ", "loop")
+	a.op("MOVQ", "blocks+16(FP)", "CX")
+	a.op("SHLQ", "$7", "CX")
+	a.op("SUBQ", "CX", "BX")
+	a.op("LEAQ", "(BX)(R12*4)", "SI")
+	a.op("LEAQ", "(DI)(R11*8)", "DI")
+	for _, p := range []string{"R8", "R9", "R10"} {
+		a.op("ADDQ", "R11", p)
+	}
+	a.op("DECQ", "AX")
+	a.op("JNZ", "tile")
 	ret(a)
 	return a.Bytes()
 }

@@ -111,15 +111,12 @@ type gluPart struct {
 
 // Done turns columns [from, to) of all rows.
 func (g *gluPart) Done(from, to int) {
-	for first := 0; first < g.out.n; first += kernels.ActTile {
-		n := min(kernels.ActTile, g.out.n-first)
-		for r := first; r < first+n; r++ {
-			x := g.out.row(r)[from:to]
-			kernels.SwiGLU(x, x, g.up[r*g.out.ld:][from:to])
-		}
-		if g.out.planes&planeInt8 != 0 {
-			g.out.quantizePart(first, n, from, to)
-		}
+	for r := range g.out.n {
+		x := g.out.row(r)[from:to]
+		kernels.SwiGLU(x, x, g.up[r*g.out.ld:][from:to])
+	}
+	if g.out.planes&planeInt8 != 0 {
+		g.out.Done(from, to)
 	}
 }
 
