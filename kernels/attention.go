@@ -154,7 +154,14 @@ func (a *Attention) weigh(tier Tier, q *Queries, groups [][]byte, start int) {
 		if format == KVInt8 {
 			q.applyScales(s[:n], groups, 0)
 		}
-		most := maximum(s[:n])
+		whole := n
+		if format == KVInt16 {
+			whole = (n + KVGroup - 1) &^ (KVGroup - 1)
+			for i := n; i < whole; i++ {
+				s[i] = float32(math.Inf(-1))
+			}
+		}
+		most := maximum(s[:whole])
 		top := max(a.max[r], most)
 		if before := a.max[r]; before != top {
 			if start > 0 {
@@ -165,7 +172,7 @@ func (a *Attention) weigh(tier Tier, q *Queries, groups [][]byte, start int) {
 			a.max[r] = top
 		}
 		if format == KVInt16 {
-			a.sum[r] += a.weighWords(tier, r, s, n, most, top)
+			a.sum[r] += a.weighWords(tier, r, s, n, whole, most, top)
 			continue
 		}
 		a.sum[r] += weigh(tier, s[:n], top)

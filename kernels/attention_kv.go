@@ -102,12 +102,12 @@ func (l *KVLayout) Put(group []byte, position, h int, keys, values []float32) {
 		}
 	case KVInt16:
 		tier, scales := floatTier(), elementsOf[float32](head[l.scalesAt():])
-		var k, v [panelRows]int16
+		var k, v [8 * panelRows]int16
 		ks, toKey := wordScale(magnitude(tier, keys), wordMax)
 		vs, toValue := wordScale(magnitude(tier, values), wordMax)
 		scales[slot], scales[KVGroup+slot] = ks, vs
-		for c := 0; c < d; c += panelRows {
-			n := min(panelRows, d-c)
+		for c := 0; c < d; c += len(k) {
+			n := min(len(k), d-c)
 			toWords(tier, k[:n], keys[c:][:n], toKey)
 			toWords(tier, v[:n], values[c:][:n], toValue)
 			placeWords(elementsOf[int16](head), slot, c, k[:n], v[:n], d)

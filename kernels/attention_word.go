@@ -105,33 +105,36 @@ func magnitudeGeneric(x []float32) float32 {
 	return math.Float32frombits(top)
 }
 
-// placeWords writes channels from c on, an even number, of a token's key and
-// value to a head of d channels.
+// placeWords writes channels from c on, an even number and the first of a panel, of a
+// token's key and value to a head of d channels.
 func placeWords(head []int16, slot, c int, k, v []int16, d int) {
 	keys := head[c*KVGroup+2*slot:]
-	for i := 0; i < len(k); i += 2 {
-		keys[i*KVGroup], keys[i*KVGroup+1] = k[i], k[i+1]
+	for ; len(k) >= 2; k = k[2:] {
+		pair := keys[:2]
+		pair[0], pair[1] = k[0], k[1]
+		keys = keys[min(2*KVGroup, len(keys)):]
 	}
-	values := head[d*KVGroup+c*KVGroup+slot/2*2*panelRows+slot%2:]
-	for i, x := range v {
-		values[2*i] = x
+	for values := head[(d+c)*KVGroup:]; len(v) > 0; values = values[panelRows*KVGroup:] {
+		n := min(panelRows, len(v))
+		pairs := values[slot/2*2*panelRows+slot%2:][:2*panelRows-1]
+		for i, x := range v[:n] {
+			pairs[2*i] = x
+		}
+		v = v[n:]
 	}
 }
 
 // weighWords turns the scores s of row r, of which n are visible and most is the
 // greatest, to integers relative to top and returns the sum of the weights. It
-// takes vectors of 16 up to the last visible one only: what the row does not see
-// must not reach it, and how much there is depends on how a prompt was cut.
-func (a *Attention) weighWords(tier Tier, r int, s []float32, n int, most, top float32) float32 {
+// takes whole vectors of 16 up to the last visible one only, in which scores that are
+// not visible are -Inf: what the row does not see must not reach it, and how much
+// there is depends on how a prompt was cut.
+func (a *Attention) weighWords(tier Tier, r int, s []float32, n, whole int, most, top float32) float32 {
 	words := a.words[r*keyBlock:][:len(s)]
-	whole := (n + KVGroup - 1) &^ (KVGroup - 1)
 	if n != a.visible {
 		a.see(tier, n, whole)
 	}
 	clear(words[whole:])
-	for i := n; i < whole; i++ {
-		s[i] = float32(math.Inf(-1))
-	}
 	gain, greatest := a.gain[:whole], a.gainTop
 	if most != top {
 		greatest *= expf(most - top)

@@ -44,6 +44,26 @@ panel:
 	ADDQ intTile_step(BX), R12
 tile:
 	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), BX
+	SHLQ $2, BX
+	MOVQ DX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
 	MOVQ intTile_mins(BX), R15
@@ -793,6 +813,26 @@ panel:
 	MOVQ intTile_w(BX), R12
 	ADDQ intTile_step(BX), R12
 tile:
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), BX
+	SHLQ $2, BX
+	MOVQ DX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_scales(BX), R8
@@ -2405,6 +2445,26 @@ panel:
 	MOVQ intTile_w(BX), R12
 	ADDQ intTile_step(BX), R12
 tile:
+	MOVQ c+0(FP), BX
+	MOVQ intTile_output+output_ld(BX), BX
+	SHLQ $2, BX
+	MOVQ DX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
+	BYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $0x0 // PREFETCHW 0(AX)
+	ADDQ BX, AX
 	MOVQ c+0(FP), BX
 	MOVQ intTile_w(BX), SI
 	MOVQ intTile_super(BX), R8

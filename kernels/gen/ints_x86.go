@@ -226,9 +226,19 @@ func (g *intRegs) intArgs(tile string, fields ...string) {
 }
 
 // nextTile begins a tile of 8 tokens: activations and outputs go on where the
-// last tile's end, the given fields begin again.
-func (g *intRegs) nextTile(tile string, fields ...string) {
+// last tile's end, the given fields begin again. It asks for so many lines of each
+// token's output: to write them takes long where another core has them.
+func (g *intRegs) nextTile(tile string, lines int, fields ...string) {
 	g.label("tile")
+	g.intArgs(tile, "ld", "BX")
+	g.op("SHLQ", "$2", "BX")
+	g.op("MOVQ", "DX", "AX")
+	for range 8 {
+		for i := range lines { // Go's assembler lacks the instruction
+			fmt.Fprintf(g, "\tBYTE $0x0f; BYTE $0x0d; BYTE $0x48; BYTE $%#x // PREFETCHW %d(AX)\n", 64*i, 64*i)
+		}
+		g.op("ADDQ", "BX", "AX")
+	}
 	g.intArgs(tile, fields...)
 }
 

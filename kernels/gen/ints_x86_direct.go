@@ -142,7 +142,7 @@ func x86Direct(a *asm, s intISA, f intFormat, shape directShape) {
 	}
 	if tokens == 8 {
 		d.nextPanel()
-		d.nextTile("intTile", append(panel, "blocks", "AX")...)
+		d.nextTile("intTile", 1, append(panel, "blocks", "AX")...)
 		if f.super {
 			d.startSupers()
 		} else {

@@ -36,7 +36,7 @@ func x86WidePair(a *asm, s intISA) {
 	g.intArgs("wideTile", "q", "DI", "xs", "R9", "corr", "R10", "y", "DX", "next", "R14", "sums", "R13")
 	g.op("SUBQ", "R9", "R13")
 	g.alignStack("CX")
-	g.nextTile("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
+	g.nextTile("wideTile", panels, "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
 	g.op("MOVQ", "AX", "R11")
 	g.op("SHLQ", "$9", "R11")
 	g.op("MOVQ", "AX", "R12")

@@ -145,7 +145,7 @@ func x86Wide(a *asm, s intISA, form wideForm, tokens int) {
 	}
 	g.intArgs("wideTile", "next", "R14")
 	if s.evex() {
-		g.nextTile("wideTile", "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
+		g.nextTile("wideTile", 1, "w", "SI", "scales", "R8", "mins", "R15", "blocks", "AX")
 	}
 	for _, r := range g.result {
 		g.zero(r)
