@@ -8,8 +8,16 @@ func SwiGLU(dst, gate, up []float32) {
 	if len(dst) != len(gate) || len(up) != len(gate) {
 		panic(fmt.Sprintf("kernels: SwiGLU of %d gates and %d values into %d", len(gate), len(up), len(dst)))
 	}
-	if len(gate) > 0 {
-		swiglu(dst, gate, up)
+	SwiGLURows(dst, gate, up, len(gate), 1, len(gate))
+}
+
+// SwiGLURows is SwiGLU for cols values of each of some rows that are ld apart.
+func SwiGLURows(dst, gate, up []float32, ld, rows, cols int) {
+	checkMatrix("dst", rows, cols, ld, len(dst))
+	checkMatrix("gate", rows, cols, ld, len(gate))
+	checkMatrix("up", rows, cols, ld, len(up))
+	if rows > 0 && cols > 0 {
+		swiglu(dst, gate, up, ld, rows, cols)
 	}
 }
 

@@ -39,10 +39,12 @@ const (
 	expC0  = 5.0000001201e-1
 )
 
-func swigluGeneric(dst, gate, up []float32) {
-	dst, up = dst[:len(gate)], up[:len(gate)]
-	for i, g := range gate {
-		dst[i] = g / (1 + expf(-g)) * up[i]
+func swigluGeneric(dst, gate, up []float32, ld, rows, cols int) {
+	for r := range rows {
+		out, u := dst[r*ld:][:cols], up[r*ld:][:cols]
+		for i, g := range gate[r*ld:][:cols] {
+			out[i] = g / (1 + expf(-g)) * u[i]
+		}
 	}
 }
 

@@ -29,6 +29,9 @@ func (o *Out) rows() int {
 	return o.M.rows
 }
 
+// pairValues is how many values of each product of a pair the first cache has room for.
+const pairValues = 4 << 10
+
 // maxOuts is how many products one joint run can have.
 const maxOuts = 4
 
@@ -53,6 +56,7 @@ type intJob struct {
 	count   int
 	width   int              // panels of a stripe
 	align   int              // of stripes and of panels in a unit
+	step    int              // panels of a pair until then is told, so that it finds them in the first cache
 	stripes [maxOuts]int     // of each product
 	weight  [maxOuts]int     // of a panel in the row: the work it is
 	first   [maxOuts + 1]int // each product's place in the row
@@ -89,9 +93,12 @@ func (j *intJob) Do(worker, i int) {
 				j.tell(then, k, from, to)
 			}
 		case k == 0:
-			j.mul(0, from, to, s)
-			j.mul(1, from, to, s)
-			j.tell(j.then, 0, from, to)
+			for ; from < to; from += j.step {
+				next := min(from+j.step, to)
+				j.mul(0, from, next, s)
+				j.mul(1, from, next, s)
+				j.tell(j.then, 0, from, next)
+			}
 		}
 	}
 }
@@ -173,6 +180,7 @@ func (j *intJob) set(threads, n int, outs []Out, then Part) (units int) {
 		}
 		j.first[i+1] = j.first[i] + m.panelCount()*j.weight[i]
 	}
+	j.step = max(1, pairValues/(panelRows*n)/j.align) * j.align
 	work := j.first[j.count] * panelRows * n // in multiply-accumulates
 	if then != nil {                         // both are in the same row
 		j.first[2] = j.first[1]

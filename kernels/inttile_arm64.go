@@ -5,8 +5,9 @@ package kernels
 //go:noescape
 func quantizeNEON(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 
-//go:noescape
 // quantizeTiles has nothing faster than quantize by rows.
+//
+//go:noescape
 func quantizeTiles(Tier, []float32, int, int, int, *Acts, int) bool { return false }
 
 func subtractNEON(x *float32, blocks int, q *int8, scale *float32, width int)

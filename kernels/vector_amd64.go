@@ -42,10 +42,10 @@ func expSubAVX512(x *float32, m float32, n int) float32
 func expSubAVX2(x *float32, m float32, n int) float32
 
 //go:noescape
-func swigluAVX512(dst, gate, up *float32, n int)
+func swigluAVX512(dst, gate, up *float32, n, rows, ld int)
 
 //go:noescape
-func swigluAVX2(dst, gate, up *float32, n int)
+func swigluAVX2(dst, gate, up *float32, n, rows, ld int)
 
 //go:noescape
 func rotateAVX2(x, cos, sin *float32, n int)
@@ -117,12 +117,12 @@ func expVector(tier Tier, below bool, x *float32, m float32, n int) float32 {
 	return expSubAVX2(x, m, n)
 }
 
-func swigluVector(tier Tier, dst, gate, up *float32, n int) {
+func swigluVector(tier Tier, dst, gate, up *float32, n, rows, ld int) {
 	if tier == AVX512 {
-		swigluAVX512(dst, gate, up, n)
+		swigluAVX512(dst, gate, up, n, rows, ld)
 		return
 	}
-	swigluAVX2(dst, gate, up, n)
+	swigluAVX2(dst, gate, up, n, rows, ld)
 }
 
 // rotateLanes is the number of values that rotateVector turns at a time.

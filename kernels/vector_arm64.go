@@ -24,7 +24,7 @@ func maximumNEON(x *float32, n int) float32
 func expSubNEON(x *float32, m float32, n int) float32
 
 //go:noescape
-func swigluNEON(dst, gate, up *float32, n int)
+func swigluNEON(dst, gate, up *float32, n, rows, ld int)
 
 //go:noescape
 func rotateNEON(x, cos, sin *float32, n int)
@@ -54,7 +54,9 @@ func maximumVector(_ Tier, x *float32, n int) float32 { return maximumNEON(x, n)
 
 func expVector(_ Tier, _ bool, x *float32, m float32, n int) float32 { return expSubNEON(x, m, n) }
 
-func swigluVector(_ Tier, dst, gate, up *float32, n int) { swigluNEON(dst, gate, up, n) }
+func swigluVector(_ Tier, dst, gate, up *float32, n, rows, ld int) {
+	swigluNEON(dst, gate, up, n, rows, ld)
+}
 
 // rotateLanes is the number of values that rotateVector turns at a time.
 const rotateLanes = 8

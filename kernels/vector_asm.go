@@ -93,23 +93,23 @@ func exponentials(tier Tier, below bool, x []float32, m float32) float32 {
 	return sum
 }
 
-func swiglu(dst, gate, up []float32) {
+func swiglu(dst, gate, up []float32, ld, rows, cols int) {
 	tier := floatTier()
 	if tier == Generic {
-		swigluGeneric(dst, gate, up)
+		swigluGeneric(dst, gate, up, ld, rows, cols)
 		return
 	}
 	lanes := vectorLanes(tier)
-	n := len(gate) &^ (lanes - 1)
+	n := cols &^ (lanes - 1)
 	if n > 0 {
-		swigluVector(tier, &dst[0], &gate[0], &up[0], n)
+		swigluVector(tier, &dst[0], &gate[0], &up[0], n, rows, ld)
 	}
-	if n < len(gate) {
+	for r := 0; n < cols && r < rows; r++ {
 		var g, u [maxLanes]float32
-		copy(g[:], gate[n:])
-		copy(u[:], up[n:])
-		swigluVector(tier, &g[0], &g[0], &u[0], lanes)
-		copy(dst[n:], g[:len(gate)-n])
+		copy(g[:], gate[r*ld:][n:cols])
+		copy(u[:], up[r*ld:][n:cols])
+		swigluVector(tier, &g[0], &g[0], &u[0], lanes, 1, lanes)
+		copy(dst[r*ld:][n:cols], g[:])
 	}
 }
 

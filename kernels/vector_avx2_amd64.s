@@ -339,20 +339,26 @@ loop:
 	VZEROUPPER
 	RET
 
-// func swigluAVX2(dst, gate, up *float32, n int)
+// func swigluAVX2(dst, gate, up *float32, n, rows, ld int)
 //
 // Registers:
-//	DX dst, SI gate, DI up, CX values left
+//	DX dst, SI gate, DI up, CX values of a row left, R8 rows left, R9 from one's last value to the next one's first
 //	Y0 -gate, 1 result, 2 to 4 spare, 5 zero, 6 gate
 //	14, 15 and for AVX-512 16 to 29 constants
-TEXT ·swigluAVX2(SB), NOSPLIT, $0-32
+TEXT ·swigluAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DX
 	MOVQ gate+8(FP), SI
 	MOVQ up+16(FP), DI
 	MOVQ n+24(FP), CX
+	MOVQ rows+32(FP), R8
+	MOVQ ld+40(FP), R9
+	SUBQ CX, R9
+	SHLQ $2, R9
 	VBROADCASTSS expAVX2<>+0(SB), Y14
 	VBROADCASTSS expAVX2<>+32(SB), Y15
 	VXORPS Y5, Y5, Y5
+row:
+	MOVQ n+24(FP), CX
 loop:
 	VMOVUPS (SI), Y6
 	VSUBPS Y6, Y5, Y0
@@ -386,5 +392,10 @@ loop:
 	ADDQ $32, DX
 	SUBQ $8, CX
 	JNZ loop
+	ADDQ R9, SI
+	ADDQ R9, DI
+	ADDQ R9, DX
+	DECQ R8
+	JNZ row
 	VZEROUPPER
 	RET

@@ -359,17 +359,21 @@ loop:
 	VZEROUPPER
 	RET
 
-// func swigluAVX512(dst, gate, up *float32, n int)
+// func swigluAVX512(dst, gate, up *float32, n, rows, ld int)
 //
 // Registers:
-//	DX dst, SI gate, DI up, CX values left
+//	DX dst, SI gate, DI up, CX values of a row left, R8 rows left, R9 from one's last value to the next one's first
 //	Z0 -gate, 1 result, 2 to 4 spare, 5 zero, 6 gate
 //	14, 15 and for AVX-512 16 to 29 constants
-TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
+TEXT ·swigluAVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DX
 	MOVQ gate+8(FP), SI
 	MOVQ up+16(FP), DI
 	MOVQ n+24(FP), CX
+	MOVQ rows+32(FP), R8
+	MOVQ ld+40(FP), R9
+	SUBQ CX, R9
+	SHLQ $2, R9
 	VBROADCASTSS expAVX512<>+0(SB), Z16
 	VBROADCASTSS expAVX512<>+32(SB), Z17
 	VBROADCASTSS expAVX512<>+64(SB), Z18
@@ -386,7 +390,11 @@ TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS expAVX512<>+416(SB), Z29
 	VBROADCASTSS expAVX512<>+0(SB), Z14
 	VBROADCASTSS expAVX512<>+32(SB), Z15
+	MOVL $0x42a00000, AX
+	VPBROADCASTD AX, Z15
 	VXORPS Z5, Z5, Z5
+row:
+	MOVQ n+24(FP), CX
 loop:
 	VMOVUPS (SI), Z6
 	VSUBPS Z6, Z5, Z0
@@ -412,7 +420,10 @@ loop:
 	VCMPPS $5, Z14, Z0, K1
 	VMOVAPS.Z Z1, K1, Z1
 	VADDPS Z28, Z1, Z1
-	VDIVPS Z1, Z6, Z1
+	VRCP14PS Z1, Z2
+	VFNMADD213PS Z28, Z2, Z1
+	VFMADD213PS Z2, Z2, Z1
+	VMULPS Z6, Z1, Z1
 	VMULPS (DI), Z1, Z1
 	VMOVUPS Z1, (DX)
 	ADDQ $64, SI
@@ -420,5 +431,10 @@ loop:
 	ADDQ $64, DX
 	SUBQ $16, CX
 	JNZ loop
+	ADDQ R9, SI
+	ADDQ R9, DI
+	ADDQ R9, DX
+	DECQ R8
+	JNZ row
 	VZEROUPPER
 	RET

@@ -280,17 +280,21 @@ loop:
 	FMOVS F7, ret+24(FP)
 	RET
 
-// func swigluNEON(dst, gate, up *float32, n int)
+// func swigluNEON(dst, gate, up *float32, n, rows, ld int)
 //
 // Registers:
-//	R3 dst, R1 gate, R2 up, R4 values left
+//	R3 dst, R1 gate, R2 up, R7 values of a row, R4 those left, R5 rows left, R6 from one's last value to the next one's first
 //	V0 -gate, V6 gate, V7 zero
 //	V1 to V5 spare, V16 to V29 constants
-TEXT ·swigluNEON(SB), NOSPLIT, $0-32
+TEXT ·swigluNEON(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R3
 	MOVD gate+8(FP), R1
 	MOVD up+16(FP), R2
-	MOVD n+24(FP), R4
+	MOVD n+24(FP), R7
+	MOVD rows+32(FP), R5
+	MOVD ld+40(FP), R6
+	SUB R7, R6
+	LSL $2, R6
 	MOVD $expNEON<>(SB), R5
 	VLD1R.P 4(R5), [V16.S4]
 	VLD1R.P 4(R5), [V17.S4]
@@ -307,6 +311,8 @@ TEXT ·swigluNEON(SB), NOSPLIT, $0-32
 	VLD1R.P 4(R5), [V28.S4]
 	VLD1R.P 4(R5), [V29.S4]
 	VEOR V7.B16, V7.B16, V7.B16
+row:
+	MOVD R7, R4
 loop:
 	VLD1.P 16(R1), [V6.S4]
 	WORD $0x4ea6d4e0 // FSUB.4S V0, V7, V6
@@ -343,4 +349,9 @@ loop:
 	VST1.P [V1.S4], 16(R3)
 	SUBS $4, R4
 	BNE loop
+	ADD R6, R1
+	ADD R6, R2
+	ADD R6, R3
+	SUBS $1, R5
+	BNE row
 	RET

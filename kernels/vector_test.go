@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -78,6 +79,18 @@ func TestSwiGLU(t *testing.T) {
 				if gate[i] != dst[i] {
 					t.Fatalf("SwiGLU in place of %d differs at %d", n, i)
 				}
+			}
+			const rows = 3
+			ld := n + r.IntN(5)
+			gate, up = random(r, rows*ld), random(r, rows*ld)
+			got, want := slices.Clone(gate), slices.Clone(gate)
+			for i := range rows {
+				row := want[i*ld:][:n]
+				SwiGLU(row, row, up[i*ld:][:n])
+			}
+			SwiGLURows(got, got, up, ld, rows, n)
+			if !slices.Equal(got, want) {
+				t.Fatalf("SwiGLU of %d rows of %d values, %d apart, differs from that of each", rows, n, ld)
 			}
 		}
 	})

@@ -23,9 +23,12 @@ type input struct {
 // resize makes room for n rows of cols values, one after the other, and their planes.
 func (in *input) resize(n, cols int, p planes) { in.resizeApart(n, cols, cols, p) }
 
-// resizeOutput is resize for the output of a product, see kernels.Out.Roomy.
+// resizeOutput is resize for the output of a product, see kernels.Out.Roomy. Rows are
+// an odd number of cache lines apart: some columns of all rows, which are multiplied,
+// activated and quantized one after the other, do not meet in a few sets of the cache.
 func (in *input) resizeOutput(n, cols int, p planes) {
-	in.resizeApart(n, cols, kernels.PaddedRows(cols), p)
+	const line = 16
+	in.resizeApart(n, cols, kernels.PaddedRows(cols)|line, p)
 }
 
 func (in *input) resizeApart(n, cols, ld int, p planes) {

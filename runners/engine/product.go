@@ -111,10 +111,8 @@ type gluPart struct {
 
 // Done turns columns [from, to) of all rows.
 func (g *gluPart) Done(from, to int) {
-	for r := range g.out.n {
-		x := g.out.row(r)[from:to]
-		kernels.SwiGLU(x, x, g.up[r*g.out.ld:][from:to])
-	}
+	x := g.out.x[from:]
+	kernels.SwiGLURows(x, x, g.up[from:], g.out.ld, g.out.n, to-from)
 	if g.out.planes&planeInt8 != 0 {
 		g.out.Done(from, to)
 	}
