@@ -13,23 +13,36 @@ type partRecorder struct {
 	mu   sync.Mutex
 	seen []int // how often a row was told
 	n    int
-	a, b []float32
+	ld   int
+	a, b []float32 // [tokens][ld]; b may be nil
 	acts Acts
 }
 
 func (p *partRecorder) Done(from, to int) {
-	rows := len(p.a) / p.n
-	for t := range p.n {
-		a, b := p.a[t*rows:][from:to], p.b[t*rows:][from:to]
+	for t := 0; t < p.n && p.b != nil; t++ {
+		a, b := p.a[t*p.ld:][from:to], p.b[t*p.ld:][from:to]
 		for i := range a {
 			a[i] += b[i]
 		}
 	}
-	p.acts.SetPart(0, p.n, from, to-from, p.a[from:], rows)
+	p.acts.SetPart(0, p.n, from, to-from, p.a[from:], p.ld)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for r := from; r < to; r++ {
 		p.seen[r]++
+	}
+}
+
+// check compares with what is quantized as a whole.
+func (p *partRecorder) check(t *testing.T, whole *Acts) {
+	t.Helper()
+	for row, times := range p.seen {
+		if times != 1 {
+			t.Fatalf("row %d was told %d times", row, times)
+		}
+	}
+	if !slices.Equal(p.acts.q, whole.q) || !slices.Equal(p.acts.scale, whole.scale) || !slices.Equal(p.acts.corr, whole.corr) || !slices.Equal(p.acts.half, whole.half) {
+		t.Fatal("quantized in parts is not quantized whole")
 	}
 }
 
@@ -45,7 +58,7 @@ func TestMulPair(t *testing.T) {
 				c := newIntCase(r, 4, rows, cols, 32)
 				m[i] = c.pack()
 			}
-			for _, n := range []int{1, 3, 9, 50} {
+			for _, n := range []int{1, 3, 9, 50, 133} {
 				x := activations(r, n, cols)
 				var acts, whole Acts
 				acts.Quantize(nil, x, cols, n, cols)
@@ -63,20 +76,63 @@ func TestMulPair(t *testing.T) {
 					if threads > 0 {
 						p = NewPool(threads)
 					}
-					got := &partRecorder{seen: make([]int, rows), n: n, a: make([]float32, n*rows), b: make([]float32, n*rows)}
+					got := &partRecorder{seen: make([]int, rows), n: n, ld: rows, a: make([]float32, n*rows), b: make([]float32, n*rows)}
 					got.acts.Resize(n, rows)
 					MulPair(p, n, Out{M: m[0], A: &acts, Y: got.a, LdY: rows}, Out{M: m[1], A: &acts, Y: got.b, LdY: rows}, got)
 					p.Close()
-					for row, times := range got.seen {
-						if times != 1 {
-							t.Fatalf("%d rows, %d threads: row %d was told %d times", rows, threads, row, times)
-						}
-					}
 					if !slices.Equal(got.a, want[0]) {
 						t.Fatalf("%d rows, %d tokens, %d threads: sums differ from those of products apart", rows, n, threads)
 					}
-					if !slices.Equal(got.acts.q, whole.q) || !slices.Equal(got.acts.scale, whole.scale) || !slices.Equal(got.acts.corr, whole.corr) || !slices.Equal(got.acts.half, whole.half) {
-						t.Fatalf("%d rows, %d tokens, %d threads: quantized in parts is not quantized whole", rows, n, threads)
+					got.check(t, &whole)
+				}
+			}
+		}
+	})
+}
+
+// A product that tells about its rows, in memory with room behind them, must be the
+// product, tell about each once and leave what is behind the room alone.
+func TestMulAllTells(t *testing.T) {
+	const cols = 96
+	eachCore(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(53, 54))
+		for _, bits := range []int{4, 8} {
+			for _, rows := range []int{5, 40, 341, 1024} {
+				c := newIntCase(r, bits, rows, cols, 32)
+				m := c.pack()
+				for _, n := range []int{1, 3, 9, 50, 97, 133} {
+					x := activations(r, n, cols)
+					var acts, whole Acts
+					acts.Quantize(nil, x, cols, n, cols)
+					want := make([]float32, n*rows)
+					m.Mul(nil, want, rows, &acts, n)
+					for _, threads := range []int{1, 2, 3} {
+						p := NewPool(threads)
+						ld := PaddedRows(rows) + 3
+						y := random(r, n*ld)
+						before := slices.Clone(y)
+						add := threads == 2
+						got := &partRecorder{seen: make([]int, rows), n: n, ld: ld, a: y}
+						got.acts.Resize(n, rows)
+						MulAll(p, n, Out{M: m, A: &acts, Y: y, LdY: ld, Add: add, Roomy: true, Then: got})
+						p.Close()
+						whole.Quantize(nil, y, ld, n, rows)
+						got.check(t, &whole)
+						for i, v := range y {
+							token, row := i/ld, i%ld
+							expected := v
+							switch {
+							case row < rows && add:
+								expected = want[token*rows+row] + before[i]
+							case row < rows:
+								expected = want[token*rows+row]
+							case row >= PaddedRows(rows):
+								expected = before[i]
+							}
+							if v != expected {
+								t.Fatalf("%d bits, %d rows, %d tokens, %d threads: value %d of token %d is %g, not %g", bits, rows, n, threads, row, token, v, expected)
+							}
+						}
 					}
 				}
 			}
@@ -147,7 +203,7 @@ func TestUnitsCoverPanels(t *testing.T) {
 			if len(outs) == 2 && r.IntN(2) == 0 {
 				outs[1].M, then = outs[0].M, new(partRecorder)
 			}
-			threads, n := 1+r.IntN(9), []int{1, 2, 3, 16, 48}[r.IntN(5)]
+			threads, n := 1+r.IntN(9), []int{1, 2, 3, 16, 48, 128}[r.IntN(6)]
 			var j intJob
 			units := j.set(threads, n, outs, then)
 			for k := range outs {
