@@ -111,9 +111,9 @@ func (a *Attention) begin(tier Tier, q *Queries) {
 	}
 	for r := range rows {
 		a.max[r], a.sum[r] = float32(math.Inf(-1)), 0
-		if q.KV.Format == KVInt16 {
-			a.queryScale[r] = roundWords(tier, a.query[r*d:][:d], a.q[r*d:][:d], queryMax(d))
-		}
+	}
+	if q.KV.Format == KVInt16 {
+		roundRows(tier, a.query, a.q, a.queryScale[:rows], d, queryMax(d))
 	}
 }
 

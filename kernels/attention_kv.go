@@ -102,16 +102,14 @@ func (l *KVLayout) Put(group []byte, position, h int, keys, values []float32) {
 		}
 	case KVInt16:
 		tier, scales := floatTier(), elementsOf[float32](head[l.scalesAt():])
-		var k, v [8 * panelRows]int16
-		ks, toKey := wordScale(magnitude(tier, keys), wordMax)
-		vs, toValue := wordScale(magnitude(tier, values), wordMax)
-		scales[slot], scales[KVGroup+slot] = ks, vs
-		for c := 0; c < d; c += len(k) {
-			n := min(len(k), d-c)
-			toWords(tier, k[:n], keys[c:][:n], toKey)
-			toWords(tier, v[:n], values[c:][:n], toValue)
-			placeWords(elementsOf[int16](head), slot, c, k[:n], v[:n], d)
+		var few [2 * 128]int16
+		words := few[:]
+		if 2*d > len(few) {
+			words = make([]int16, 2*d)
 		}
+		roundRows(tier, words[:d], keys, scales[slot:][:1], d, wordMax)
+		roundRows(tier, words[d:2*d], values, scales[KVGroup+slot:][:1], d, wordMax)
+		placeWords(elementsOf[int16](head), slot, words[:d], words[d:2*d])
 	case KVInt8:
 		scales := elementsOf[float32](head[l.scalesAt():])
 		var k, v [panelRows]int8

@@ -81,18 +81,16 @@ func wordScale(magnitude, limit float32) (scale, inverse float32) {
 	return magnitude / limit, limit / magnitude
 }
 
-// roundWords rounds x to integers of at most limit and returns their scale, NaN if
-// there is one in x.
-func roundWords(tier Tier, dst []int16, x []float32, limit float32) float32 {
-	scale, inverse := wordScale(magnitude(tier, x), limit)
-	toWords(tier, dst, x, inverse)
-	return scale
-}
-
-func toWordsGeneric(dst []int16, x []float32, inverse float32) {
-	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] = int16(min(max(math.RoundToEven(float64(v*inverse)), -weightMax), weightMax))
+// roundRowsGeneric rounds rows of n values to integers of at most limit. The scale of a
+// row is NaN if there is one in it.
+func roundRowsGeneric(dst []int16, x, scale []float32, n int, limit float32) {
+	for r := range scale {
+		var inverse float32
+		row := x[r*n:][:n]
+		scale[r], inverse = wordScale(magnitudeGeneric(row), limit)
+		for i, v := range row {
+			dst[r*n+i] = int16(min(max(math.RoundToEven(float64(v*inverse)), -weightMax), weightMax))
+		}
 	}
 }
 
@@ -105,16 +103,15 @@ func magnitudeGeneric(x []float32) float32 {
 	return math.Float32frombits(top)
 }
 
-// placeWords writes channels from c on, an even number and the first of a panel, of a
-// token's key and value to a head of d channels.
-func placeWords(head []int16, slot, c int, k, v []int16, d int) {
-	keys := head[c*KVGroup+2*slot:]
+// placeWords writes a token's key and value to a head.
+func placeWords(head []int16, slot int, k, v []int16) {
+	keys, values := head[2*slot:], head[len(k)*KVGroup:]
 	for ; len(k) >= 2; k = k[2:] {
 		pair := keys[:2]
 		pair[0], pair[1] = k[0], k[1]
 		keys = keys[min(2*KVGroup, len(keys)):]
 	}
-	for values := head[(d+c)*KVGroup:]; len(v) > 0; values = values[panelRows*KVGroup:] {
+	for ; len(v) > 0; values = values[panelRows*KVGroup:] {
 		n := min(panelRows, len(v))
 		pairs := values[slot/2*2*panelRows+slot%2:][:2*panelRows-1]
 		for i, x := range v[:n] {

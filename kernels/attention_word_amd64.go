@@ -23,7 +23,7 @@ func attendWordsAVX512R1(t *wordTile)
 func magnitudeAVX512(x *float32, n int) float32
 
 //go:noescape
-func toWordsAVX512(dst *int16, x *float32, inverse float32, n int)
+func roundRowsAVX512(dst *int16, x, scale *float32, rows, n int, limit float32)
 
 //go:noescape
 func weighWordsAVX512(dst *int16, x, gain *float32, m, factor float32, n int) float32
@@ -41,7 +41,7 @@ func attendWordsAVX2R1(t *wordTile)
 func magnitudeAVX2(x *float32, n int) float32
 
 //go:noescape
-func toWordsAVX2(dst *int16, x *float32, inverse float32, n int)
+func roundRowsAVX2(dst *int16, x, scale *float32, rows, n int, limit float32)
 
 //go:noescape
 func weighWordsAVX2(dst *int16, x, gain *float32, m, factor float32, n int) float32
@@ -100,12 +100,12 @@ func magnitudeVector(tier Tier, x *float32, n int) float32 {
 	return magnitudeAVX2(x, n)
 }
 
-func toWordsVector(tier Tier, dst *int16, x *float32, inverse float32, n int) {
+func roundRowsVector(tier Tier, dst *int16, x, scale *float32, rows, n int, limit float32) {
 	if tier == AVX512 {
-		toWordsAVX512(dst, x, inverse, n)
+		roundRowsAVX512(dst, x, scale, rows, n, limit)
 		return
 	}
-	toWordsAVX2(dst, x, inverse, n)
+	roundRowsAVX2(dst, x, scale, rows, n, limit)
 }
 
 func weighWordsVector(tier Tier, dst *int16, x, gain *float32, m, factor float32, n int) float32 {

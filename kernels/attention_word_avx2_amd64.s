@@ -336,17 +336,55 @@ loop:
 	VZEROUPPER
 	RET
 
-// func toWordsAVX2(dst *int16, x *float32, inverse float32, n int)
+// func roundRowsAVX2(dst *int16, x, scale *float32, rows, n int, limit float32)
 //
 // Registers:
-//	DI dst, SI x, CX values left, a multiple of 16
-//	Y0 and 1 values, 2 inverse
-TEXT ·toWordsAVX2(SB), NOSPLIT, $0-32
+//	DI dst, SI x, BX scale, R8 rows left, R9 values of a row, a multiple of 16, CX those left, DX a row's bytes
+//	Y0 and 1 greatest, then values, 2 and 3 values, then the inverse scale, 4 mask of magnitudes
+//	X5 limit, X6 least magnitude, X7 mask of a row that is not zero, X8 scale
+TEXT ·roundRowsAVX2(SB), NOSPLIT, $0-44
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
-	VBROADCASTSS inverse+16(FP), Y2
-	MOVQ n+24(FP), CX
-loop:
+	MOVQ scale+16(FP), BX
+	MOVQ rows+24(FP), R8
+	MOVQ n+32(FP), R9
+	VMOVSS limit+40(FP), X5
+	MOVL $0x0d800000, AX
+	VMOVD AX, X6
+	VPCMPEQD Y4, Y4, Y4
+	VPSRLD $1, Y4, Y4
+	MOVQ R9, DX
+	SHLQ $2, DX
+row:
+	MOVQ R9, CX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+greatest:
+	VPAND (SI), Y4, Y2
+	VPMAXUD Y2, Y0, Y0
+	VPAND 32(SI), Y4, Y3
+	VPMAXUD Y3, Y1, Y1
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JNZ greatest
+	VPMAXUD Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VPMAXUD X1, X0, X0
+	VPERMILPS $0x4E, X0, X1
+	VPMAXUD X1, X0, X0
+	VPERMILPS $0xB1, X0, X1
+	VPMAXUD X1, X0, X0
+	VDIVSS X5, X0, X8
+	VDIVSS X0, X5, X2
+	VCMPSS $5, X6, X0, X7
+	VANDPS X7, X8, X8
+	VANDPS X7, X2, X2
+	VMOVSS X8, (BX)
+	ADDQ $4, BX
+	VBROADCASTSS X2, Y2
+	SUBQ DX, SI
+	MOVQ R9, CX
+round:
 	VMULPS (SI), Y2, Y0
 	VCVTPS2DQ Y0, Y0
 	VMULPS 32(SI), Y2, Y1
@@ -357,6 +395,8 @@ loop:
 	ADDQ $64, SI
 	ADDQ $32, DI
 	SUBQ $16, CX
-	JNZ loop
+	JNZ round
+	DECQ R8
+	JNZ row
 	VZEROUPPER
 	RET

@@ -641,23 +641,63 @@ loop:
 	VZEROUPPER
 	RET
 
-// func toWordsAVX512(dst *int16, x *float32, inverse float32, n int)
+// func roundRowsAVX512(dst *int16, x, scale *float32, rows, n int, limit float32)
 //
 // Registers:
-//	DI dst, SI x, CX values left, a multiple of 16
-//	Z0 and 1 values, 2 inverse
-TEXT ·toWordsAVX512(SB), NOSPLIT, $0-32
+//	DI dst, SI x, BX scale, R8 rows left, R9 values of a row, a multiple of 16, CX those left, DX a row's bytes
+//	Z0 and 1 greatest, then values, 2 and 3 values, then the inverse scale, 4 mask of magnitudes
+//	X5 limit, X6 least magnitude, X7 mask of a row that is not zero, X8 scale
+TEXT ·roundRowsAVX512(SB), NOSPLIT, $0-44
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
-	VBROADCASTSS inverse+16(FP), Z2
-	MOVQ n+24(FP), CX
-loop:
+	MOVQ scale+16(FP), BX
+	MOVQ rows+24(FP), R8
+	MOVQ n+32(FP), R9
+	VMOVSS limit+40(FP), X5
+	MOVL $0x0d800000, AX
+	VMOVD AX, X6
+	VPTERNLOGD $0xff, Z4, Z4, Z4
+	VPSRLD $1, Z4, Z4
+	MOVQ R9, DX
+	SHLQ $2, DX
+row:
+	MOVQ R9, CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+greatest:
+	VPANDD (SI), Z4, Z2
+	VPMAXUD Z2, Z0, Z0
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JNZ greatest
+	VPMAXUD Z1, Z0, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VPMAXUD Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VPMAXUD X1, X0, X0
+	VPERMILPS $0x4E, X0, X1
+	VPMAXUD X1, X0, X0
+	VPERMILPS $0xB1, X0, X1
+	VPMAXUD X1, X0, X0
+	VDIVSS X5, X0, X8
+	VDIVSS X0, X5, X2
+	VCMPSS $5, X6, X0, X7
+	VANDPS X7, X8, X8
+	VANDPS X7, X2, X2
+	VMOVSS X8, (BX)
+	ADDQ $4, BX
+	VBROADCASTSS X2, Z2
+	SUBQ DX, SI
+	MOVQ R9, CX
+round:
 	VMULPS (SI), Z2, Z0
 	VCVTPS2DQ Z0, Z0
 	VPMOVSDW Z0, (DI)
 	ADDQ $64, SI
 	ADDQ $32, DI
 	SUBQ $16, CX
-	JNZ loop
+	JNZ round
+	DECQ R8
+	JNZ row
 	VZEROUPPER
 	RET

@@ -14,5 +14,6 @@ func weighWords(_ Tier, dst []int16, x, gain []float32, m, factor float32) float
 	return weighWordsGeneric(dst, x, gain, m, factor)
 }
 
-// toWords rounds x*inverse to integers.
-func toWords(_ Tier, dst []int16, x []float32, inverse float32) { toWordsGeneric(dst, x, inverse) }
+func roundRows(_ Tier, dst []int16, x, scale []float32, n int, limit float32) {
+	roundRowsGeneric(dst, x, scale, n, limit)
+}

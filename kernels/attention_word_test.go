@@ -70,22 +70,32 @@ func TestWordsLikeGeneric(t *testing.T) {
 			}
 			x[rng.IntN(n)] *= -9
 			got, want := make([]int16, n), make([]int16, n)
-			scale := roundWords(floatTier(), got, x, wordMax)
-			most, inverse := wordScale(magnitudeGeneric(x), wordMax)
-			toWordsGeneric(want, x, inverse)
-			if scale != most || !slices.Equal(got, want) {
+			scale, most := make([]float32, 1), make([]float32, 1)
+			roundRows(floatTier(), got, x, scale, n, wordMax)
+			roundRowsGeneric(want, x, most, n, wordMax)
+			if scale[0] != most[0] || !slices.Equal(got, want) {
 				t.Fatalf("%d values: %v by %g, want %v by %g", n, got, scale, want, most)
 			}
 			if i := slices.IndexFunc(x, func(v float32) bool { return math.Abs(float64(v)) == float64(magnitudeGeneric(x)) }); got[i] != wordMax && got[i] != -wordMax {
 				t.Errorf("the greatest of %d values is %d", n, got[i])
 			}
 			x[n/2] = float32(math.NaN())
-			if s := roundWords(floatTier(), got, x, wordMax); s == s {
-				t.Errorf("NaN among %d values gives the scale %g", n, s)
+			if roundRows(floatTier(), got, x, scale, n, wordMax); scale[0] == scale[0] {
+				t.Errorf("NaN among %d values gives the scale %g", n, scale[0])
 			}
 			clear(x)
-			if s := roundWords(floatTier(), got, x, wordMax); s != 0 || got[n-1] != 0 {
-				t.Errorf("%d zeros: %v by %g", n, got, s)
+			if roundRows(floatTier(), got, x, scale, n, wordMax); scale[0] != 0 || got[n-1] != 0 {
+				t.Errorf("%d zeros: %v by %g", n, got, scale[0])
+			}
+			const rows = 5
+			x, got, want = odd(rng, rows*n), make([]int16, rows*n), make([]int16, n)
+			scale = make([]float32, rows)
+			roundRows(floatTier(), got, x, scale, n, wordMax)
+			for r, s := range scale {
+				roundRows(floatTier(), want, x[r*n:][:n], most, n, wordMax)
+				if math.Float32bits(s) != math.Float32bits(most[0]) || !slices.Equal(got[r*n:][:n], want) {
+					t.Fatalf("row %d of %d values is not what it is by itself", r, n)
+				}
 			}
 		}
 	})

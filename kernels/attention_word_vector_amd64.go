@@ -33,12 +33,13 @@ func weighWords(tier Tier, dst []int16, x, gain []float32, m, factor float32) fl
 	return weighWordsVector(tier, &dst[0], &x[0], &gain[0], m, factor, len(x))
 }
 
-// toWords rounds x*inverse to integers.
-func toWords(tier Tier, dst []int16, x []float32, inverse float32) {
-	if n := len(x) &^ (wordLanes - 1); tier != Generic && n > 0 {
-		_ = dst[n-1]
-		toWordsVector(tier, &dst[0], &x[0], inverse, n)
-		dst, x = dst[n:], x[n:]
+// roundRows is roundRowsGeneric.
+func roundRows(tier Tier, dst []int16, x, scale []float32, n int, limit float32) {
+	if tier == Generic || n%wordLanes != 0 {
+		roundRowsGeneric(dst, x, scale, n, limit)
+		return
 	}
-	toWordsGeneric(dst, x, inverse)
+	rows := len(scale)
+	_, _ = dst[rows*n-1], x[rows*n-1]
+	roundRowsVector(tier, &dst[0], &x[0], &scale[0], rows, n, limit)
 }

@@ -21,7 +21,7 @@ func wordFiles() map[string][]byte {
 			x86Words(a, s, rows)
 		}
 		x86Magnitude(a, s)
-		x86ToWords(a, s)
+		x86RoundRows(a, s)
 		out[fmt.Sprintf("attention_word_%s_amd64.s", strings.ToLower(s.suffix))] = a.Bytes()
 	}
 	return out
@@ -37,7 +37,7 @@ func wordDispatch(tiers ...string) []byte {
 			fmt.Fprintf(a, "\n//go:noescape\nfunc %s(t *wordTile)\n", wordName(tier, rows))
 		}
 		fmt.Fprintf(a, "\n//go:noescape\nfunc magnitude%s(x *float32, n int) float32\n", tier)
-		fmt.Fprintf(a, "\n//go:noescape\nfunc toWords%s(dst *int16, x *float32, inverse float32, n int)\n", tier)
+		fmt.Fprintf(a, "\n//go:noescape\nfunc roundRows%s(dst *int16, x, scale *float32, rows, n int, limit float32)\n", tier)
 		fmt.Fprintf(a, "\n//go:noescape\nfunc weighWords%s(dst *int16, x, gain *float32, m, factor float32, n int) float32\n", tier)
 	}
 	a.WriteString("\n// runWordTile computes t with the kernel for that many rows; false if there is none.\n")
@@ -66,12 +66,12 @@ func magnitudeVector(tier Tier, x *float32, n int) float32 {
 	return magnitudeAVX2(x, n)
 }
 
-func toWordsVector(tier Tier, dst *int16, x *float32, inverse float32, n int) {
+func roundRowsVector(tier Tier, dst *int16, x, scale *float32, rows, n int, limit float32) {
 	if tier == AVX512 {
-		toWordsAVX512(dst, x, inverse, n)
+		roundRowsAVX512(dst, x, scale, rows, n, limit)
 		return
 	}
-	toWordsAVX2(dst, x, inverse, n)
+	roundRowsAVX2(dst, x, scale, rows, n, limit)
 }
 
 func weighWordsVector(tier Tier, dst *int16, x, gain *float32, m, factor float32, n int) float32 {
@@ -207,45 +207,76 @@ func x86WordsEnd(a *asm, s isa, rows int, total func(r, v int) string, x string)
 	}
 }
 
-// x86Magnitude writes the greatest magnitude of values. Magnitudes order like
-// their bits, NaN on top.
+// x86Magnitude writes the greatest magnitude of values.
 func x86Magnitude(a *asm, s isa) {
 	a.fn("magnitude"+s.suffix, "(x *float32, n int) float32", 20, "SI x, CX values left, a multiple of 16",
 		s.class+"0 and 1 greatest, 2 and 3 values, 4 mask of magnitudes")
 	load(a, "x", "SI", "n", "CX")
-	and := "VPAND"
+	x86MagnitudeMask(a, s)
+	x86Greatest(a, s, "loop")
+	a.op("VMOVSS", "X0", "ret+16(FP)")
+	ret(a)
+}
+
+// x86MagnitudeMask sets register 4 for x86Greatest.
+func x86MagnitudeMask(a *asm, s isa) {
 	if s.class == "Z" {
-		and = "VPANDD"
 		a.op("VPTERNLOGD", "$0xff", s.r(4), s.r(4), s.r(4))
 	} else {
 		a.op("VPCMPEQD", s.r(4), s.r(4), s.r(4))
 	}
 	a.op("VPSRLD", "$1", s.r(4), s.r(4))
-	for i := range 2 {
-		a.op(strings.Replace(and, "AND", "XOR", 1), s.r(i), s.r(i), s.r(i))
+}
+
+// x86Greatest leaves the greatest magnitude of CX values at SI in X0 and advances SI.
+// Magnitudes order like their bits, NaN on top.
+func x86Greatest(a *asm, s isa, label string) {
+	and, xor := "VPAND", "VPXOR"
+	if s.class == "Z" {
+		and, xor = "VPANDD", "VPXORD"
 	}
-	a.label("loop")
+	for i := range 2 {
+		a.op(xor, s.r(i), s.r(i), s.r(i))
+	}
+	a.label(label)
 	for i := range 16 / s.lanes {
 		a.op(and, mem(4*s.lanes*i, "SI"), s.r(4), s.r(2+i))
 		a.op("VPMAXUD", s.r(2+i), s.r(i), s.r(i))
 	}
 	a.op("ADDQ", "$64", "SI")
 	a.op("SUBQ", "$16", "CX")
-	a.op("JNZ", "loop")
+	a.op("JNZ", label)
 	a.op("VPMAXUD", s.r(1), s.r(0), s.r(0))
 	reduce(a, s, "VPMAXUD")
-	a.op("VMOVSS", "X0", "ret+16(FP)")
-	ret(a)
 }
 
-// x86ToWords writes the rounding of values times a number to 16 bits.
-func x86ToWords(a *asm, s isa) {
-	a.fn("toWords"+s.suffix, "(dst *int16, x *float32, inverse float32, n int)", 32,
-		"DI dst, SI x, CX values left, a multiple of 16", s.class+"0 and 1 values, 2 inverse")
-	load(a, "dst", "DI", "x", "SI")
-	a.op("VBROADCASTSS", "inverse+16(FP)", s.r(2))
-	a.op("MOVQ", "n+24(FP)", "CX")
-	a.label("loop")
+// x86RoundRows writes the rounding of rows to 16 bits, each with a scale of its own.
+func x86RoundRows(a *asm, s isa) {
+	a.fn("roundRows"+s.suffix, "(dst *int16, x, scale *float32, rows, n int, limit float32)", 44,
+		"DI dst, SI x, BX scale, R8 rows left, R9 values of a row, a multiple of 16, CX those left, DX a row's bytes",
+		s.class+"0 and 1 greatest, then values, 2 and 3 values, then the inverse scale, 4 mask of magnitudes",
+		"X5 limit, X6 least magnitude, X7 mask of a row that is not zero, X8 scale")
+	load(a, "dst", "DI", "x", "SI", "scale", "BX", "rows", "R8", "n", "R9")
+	a.op("VMOVSS", "limit+40(FP)", "X5")
+	a.op("MOVL", "$0x0d800000", "AX")
+	a.op("VMOVD", "AX", "X6")
+	x86MagnitudeMask(a, s)
+	a.op("MOVQ", "R9", "DX")
+	a.op("SHLQ", "$2", "DX")
+	a.label("row")
+	a.op("MOVQ", "R9", "CX")
+	x86Greatest(a, s, "greatest")
+	a.op("VDIVSS", "X5", "X0", "X8")
+	a.op("VDIVSS", "X0", "X5", "X2")
+	a.op("VCMPSS", "$5", "X6", "X0", "X7")
+	a.op("VANDPS", "X7", "X8", "X8")
+	a.op("VANDPS", "X7", "X2", "X2")
+	a.op("VMOVSS", "X8", "(BX)")
+	a.op("ADDQ", "$4", "BX")
+	a.op("VBROADCASTSS", "X2", s.r(2))
+	a.op("SUBQ", "DX", "SI")
+	a.op("MOVQ", "R9", "CX")
+	a.label("round")
 	for i := range 16 / s.lanes {
 		a.op("VMULPS", mem(4*s.lanes*i, "SI"), s.r(2), s.r(i))
 		a.op("VCVTPS2DQ", s.r(i), s.r(i))
@@ -254,6 +285,8 @@ func x86ToWords(a *asm, s isa) {
 	a.op("ADDQ", "$64", "SI")
 	a.op("ADDQ", "$32", "DI")
 	a.op("SUBQ", "$16", "CX")
-	a.op("JNZ", "loop")
+	a.op("JNZ", "round")
+	a.op("DECQ", "R8")
+	a.op("JNZ", "row")
 	ret(a)
 }
