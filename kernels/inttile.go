@@ -421,6 +421,7 @@ func (m *IntMatrix) widenPanels(tier Tier, p, panels int, s *scratch) {
 			m.widen(low, mins)
 		}
 	}
+	m.fetchScales(p+panels, panels)
 }
 
 // sized returns n values, in dst's memory if they fit.
@@ -429,6 +430,18 @@ func sized[T uint8 | float32](dst []T, n int) []T {
 		return aligned[T](n)
 	}
 	return dst[:n]
+}
+
+// fetchScales asks for the scales and minimums of so many panels from p on: they are too
+// few for the processor to see where they go on. panelScales does for superblocks.
+func (m *IntMatrix) fetchScales(p, panels int) {
+	size := m.slots * panelRows
+	from, to := p*size, min(p+panels, m.panelCount())*size
+	for _, s := range [][]uint16{m.scales, m.mins} {
+		if from < to && to <= len(s) {
+			fetchLines((*uint8)(unsafe.Pointer(&s[from])), 2*(to-from))
+		}
+	}
 }
 
 // widen converts a panel's scales to f32 and repeats them for every block.
