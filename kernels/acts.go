@@ -160,11 +160,30 @@ func (a *Acts) quantizePart(tier Tier, t, n, from, cols int, x []float32, ldx in
 		quantize(tier, x[i*ldx:][:full*blockSize], a, at, width)
 		i++
 	}
-	for i := 0; full*blockSize < cols && i < n; i++ {
-		var last [blockSize]float32
-		copy(last[:], x[i*ldx:][full*blockSize:cols])
+	if full*blockSize < cols {
+		a.quantizeLast(tier, t, n, from/blockSize+full, x[full*blockSize:], cols-full*blockSize, ldx)
+	}
+}
+
+// quantizeLast quantizes a block of n tokens from t on that has fewer values.
+func (a *Acts) quantizeLast(tier Tier, t, n, block int, x []float32, cols, ldx int) {
+	var last [actTile * blockSize]float32 // zeros behind the values
+	for i := 0; i < n; {
 		width, at := a.tile(t + i)
-		quantize(tier, last[:], a, at+(from/blockSize+full)*width, width)
+		at += block * width
+		rows := 1
+		if (t+i)%actTile == 0 && n-i >= actTile {
+			rows = actTile
+		}
+		for r := range rows {
+			copy(last[r*blockSize:][:cols], x[(i+r)*ldx:])
+		}
+		if rows == 1 || !quantizeTiles(tier, last[:], blockSize, 1, 1, a, at) {
+			for r := range rows {
+				quantize(tier, last[r*blockSize:][:blockSize], a, at+r, width)
+			}
+		}
+		i += rows
 	}
 }
 
