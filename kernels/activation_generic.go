@@ -69,8 +69,10 @@ func expSubGeneric(x []float32, m float32) float32 {
 	return sum
 }
 
-func scaleGeneric(x []float32, s float32) {
-	for i := range x {
-		x[i] *= s
+func scaleGeneric(dst, x []float32, s float32) {
+	for i, v := range x {
+		dst[i] = v * s
 	}
 }
+
+func scale(x []float32, s float32) { scaleTo(x, x, s) }

@@ -107,13 +107,16 @@ func (a *Attention) begin(tier Tier, q *Queries) {
 		x := a.q[t*q.Heads*d:][:q.Heads*d]
 		copy(x, q.Q[t*q.Ld:])
 		RoPE(x, d, q.Cos[t*(d/2):][:d/2], q.Sin[t*(d/2):][:d/2])
-		scale(x, q.Scale)
+		if q.KV.Format != KVInt16 {
+			scale(x, q.Scale)
+		}
 	}
 	for r := range rows {
 		a.max[r], a.sum[r] = float32(math.Inf(-1)), 0
 	}
 	if q.KV.Format == KVInt16 {
 		roundRows(tier, a.query, a.q, a.queryScale[:rows], d, queryMax(d))
+		scale(a.queryScale[:rows], q.Scale)
 	}
 }
 
@@ -258,8 +261,6 @@ func (a *Attention) block(q *Queries, groups [][]byte) (b []byte, size int) {
 func (a *Attention) end(q *Queries) {
 	d, width := q.KV.HeadDim, q.KV.panels()*panelRows
 	for r := range q.N * q.Heads {
-		o := a.o[r*width:][:d]
-		scale(o, 1/a.sum[r])
-		copy(q.Out[r/q.Heads*q.Ld+r%q.Heads*d:][:d], o)
+		scaleTo(q.Out[r/q.Heads*q.Ld+r%q.Heads*d:][:d], a.o[r*width:][:d], 1/a.sum[r])
 	}
 }

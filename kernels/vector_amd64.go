@@ -24,10 +24,10 @@ func scaleMulAVX512(dst, x, gain *float32, s float32, n int)
 func scaleMulAVX2(dst, x, gain *float32, s float32, n int)
 
 //go:noescape
-func scaleAVX512(x *float32, s float32, n int)
+func scaleAVX512(dst, x *float32, s float32, n int)
 
 //go:noescape
-func scaleAVX2(x *float32, s float32, n int)
+func scaleAVX2(dst, x *float32, s float32, n int)
 
 //go:noescape
 func maximumAVX512(x *float32, n int) float32
@@ -84,12 +84,12 @@ func scaleMulVector(tier Tier, dst, x, gain *float32, s float32, n int) {
 	scaleMulAVX2(dst, x, gain, s, n)
 }
 
-func scaleVector(tier Tier, x *float32, s float32, n int) {
+func scaleVector(tier Tier, dst, x *float32, s float32, n int) {
 	if tier == AVX512 {
-		scaleAVX512(x, s, n)
+		scaleAVX512(dst, x, s, n)
 		return
 	}
-	scaleAVX2(x, s, n)
+	scaleAVX2(dst, x, s, n)
 }
 
 func maximumVector(tier Tier, x *float32, n int) float32 {

@@ -15,7 +15,7 @@ func axpyNEON(alpha float32, x, y *float32, n int)
 func scaleMulNEON(dst, x, gain *float32, s float32, n int)
 
 //go:noescape
-func scaleNEON(x *float32, s float32, n int)
+func scaleNEON(dst, x *float32, s float32, n int)
 
 //go:noescape
 func maximumNEON(x *float32, n int) float32
@@ -48,7 +48,7 @@ func scaleMulVector(_ Tier, dst, x, gain *float32, s float32, n int) {
 	scaleMulNEON(dst, x, gain, s, n)
 }
 
-func scaleVector(_ Tier, x *float32, s float32, n int) { scaleNEON(x, s, n) }
+func scaleVector(_ Tier, dst, x *float32, s float32, n int) { scaleNEON(dst, x, s, n) }
 
 func maximumVector(_ Tier, x *float32, n int) float32 { return maximumNEON(x, n) }
 

@@ -40,14 +40,16 @@ func scaleMul(dst, x, gain []float32, s float32) {
 	scaleMulGeneric(dst, x, gain, s)
 }
 
-func scale(x []float32, s float32) {
+// scaleTo writes x*s to dst, of the same length.
+func scaleTo(dst, x []float32, s float32) {
 	tier := floatTier()
 	n := len(x) &^ (vectorLanes(tier) - 1)
 	if tier != Generic && n > 0 {
-		scaleVector(tier, &x[0], s, n)
-		x = x[n:]
+		_ = dst[n-1]
+		scaleVector(tier, &dst[0], &x[0], s, n)
+		dst, x = dst[n:], x[n:]
 	}
-	scaleGeneric(x, s)
+	scaleGeneric(dst, x, s)
 }
 
 func maximum(x []float32) float32 {

@@ -148,27 +148,29 @@ end1:
 	VZEROUPPER
 	RET
 
-// func scaleAVX2(x *float32, s float32, n int)
+// func scaleAVX2(dst, x *float32, s float32, n int)
 //
 // Registers:
-//	SI x, CX values left
+//	DX dst, SI x, CX values left
 //	Y0 to 3 values, 4 s
-TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
-	MOVQ x+0(FP), SI
-	VBROADCASTSS s+8(FP), Y4
-	MOVQ n+16(FP), CX
+TEXT ·scaleAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DX
+	MOVQ x+8(FP), SI
+	VBROADCASTSS s+16(FP), Y4
+	MOVQ n+24(FP), CX
 by4:
 	CMPQ CX, $32
 	JLT end4
 	VMULPS (SI), Y4, Y0
-	VMOVUPS Y0, (SI)
+	VMOVUPS Y0, (DX)
 	VMULPS 32(SI), Y4, Y1
-	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y1, 32(DX)
 	VMULPS 64(SI), Y4, Y2
-	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y2, 64(DX)
 	VMULPS 96(SI), Y4, Y3
-	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y3, 96(DX)
 	ADDQ $128, SI
+	ADDQ $128, DX
 	SUBQ $32, CX
 	JMP by4
 end4:
@@ -176,8 +178,9 @@ by1:
 	CMPQ CX, $8
 	JLT end1
 	VMULPS (SI), Y4, Y0
-	VMOVUPS Y0, (SI)
+	VMOVUPS Y0, (DX)
 	ADDQ $32, SI
+	ADDQ $32, DX
 	SUBQ $8, CX
 	JMP by1
 end1:

@@ -150,27 +150,29 @@ end1:
 	VZEROUPPER
 	RET
 
-// func scaleAVX512(x *float32, s float32, n int)
+// func scaleAVX512(dst, x *float32, s float32, n int)
 //
 // Registers:
-//	SI x, CX values left
+//	DX dst, SI x, CX values left
 //	Z0 to 3 values, 4 s
-TEXT ·scaleAVX512(SB), NOSPLIT, $0-24
-	MOVQ x+0(FP), SI
-	VBROADCASTSS s+8(FP), Z4
-	MOVQ n+16(FP), CX
+TEXT ·scaleAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DX
+	MOVQ x+8(FP), SI
+	VBROADCASTSS s+16(FP), Z4
+	MOVQ n+24(FP), CX
 by4:
 	CMPQ CX, $64
 	JLT end4
 	VMULPS (SI), Z4, Z0
-	VMOVUPS Z0, (SI)
+	VMOVUPS Z0, (DX)
 	VMULPS 64(SI), Z4, Z1
-	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z1, 64(DX)
 	VMULPS 128(SI), Z4, Z2
-	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z2, 128(DX)
 	VMULPS 192(SI), Z4, Z3
-	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z3, 192(DX)
 	ADDQ $256, SI
+	ADDQ $256, DX
 	SUBQ $64, CX
 	JMP by4
 end4:
@@ -178,8 +180,9 @@ by1:
 	CMPQ CX, $16
 	JLT end1
 	VMULPS (SI), Z4, Z0
-	VMOVUPS Z0, (SI)
+	VMOVUPS Z0, (DX)
 	ADDQ $64, SI
+	ADDQ $64, DX
 	SUBQ $16, CX
 	JMP by1
 end1:

@@ -126,17 +126,17 @@ by1:
 end1:
 	RET
 
-// func scaleNEON(x *float32, s float32, n int)
+// func scaleNEON(dst, x *float32, s float32, n int)
 //
 // Registers:
-//	R1 x, R3 x to store, R4 values left
+//	R3 dst, R1 x, R4 values left
 //	V0 to V3 x, V16 s
-TEXT ·scaleNEON(SB), NOSPLIT, $0-24
-	MOVD x+0(FP), R1
-	MOVD R1, R3
-	FMOVS s+8(FP), F16
+TEXT ·scaleNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R3
+	MOVD x+8(FP), R1
+	FMOVS s+16(FP), F16
 	VDUP V16.S[0], V16.S4
-	MOVD n+16(FP), R4
+	MOVD n+24(FP), R4
 by4:
 	CMP $16, R4
 	BLT end4

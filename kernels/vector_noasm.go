@@ -11,5 +11,5 @@ func swiglu(dst, gate, up []float32, ld, rows, cols int) {
 func maximum(x []float32) float32                  { return maximumGeneric(x) }
 func expSub(x []float32, m float32) float32        { return expSubGeneric(x, m) }
 func weigh(_ Tier, x []float32, m float32) float32 { return expSubGeneric(x, m) }
-func scale(x []float32, s float32)                 { scaleGeneric(x, s) }
+func scaleTo(dst, x []float32, s float32)          { scaleGeneric(dst, x, s) }
 func rotate(x, cos, sin []float32)                 { rotateGeneric(x, cos, sin) }

@@ -110,11 +110,10 @@ func (a neon) scaleMul() {
 }
 
 func (a neon) scale() {
-	a.fn("scaleNEON", "(x *float32, s float32, n int)", 24, "R1 x, R3 x to store, R4 values left", "V0 to V3 x, V16 s")
-	a.op("MOVD", "x+0(FP)", "R1")
-	a.op("MOVD", "R1", "R3")
-	a.broadcast("s", 8, 16)
-	a.op("MOVD", "n+16(FP)", "R4")
+	a.fn("scaleNEON", "(dst, x *float32, s float32, n int)", 32, "R3 dst, R1 x, R4 values left", "V0 to V3 x, V16 s")
+	a.args("dst", "R3", "x", "R1")
+	a.broadcast("s", 16, 16)
+	a.op("MOVD", "n+24(FP)", "R4")
 	a.loops(func(vectors int) {
 		a.from("R1", 0, vectors)
 		for i := range vectors {

@@ -130,13 +130,13 @@ func x86ScaleMul(a *asm, s isa) {
 }
 
 func x86Scale(a *asm, s isa) {
-	a.fn("scale"+s.suffix, "(x *float32, s float32, n int)", 24, "SI x, CX values left", s.class+"0 to 3 values, 4 s")
-	a.op("MOVQ", "x+0(FP)", "SI")
-	a.op("VBROADCASTSS", "s+8(FP)", s.r(4))
-	a.op("MOVQ", "n+16(FP)", "CX")
-	loops(a, s, []string{"SI"}, func(offset, i int) {
+	a.fn("scale"+s.suffix, "(dst, x *float32, s float32, n int)", 32, "DX dst, SI x, CX values left", s.class+"0 to 3 values, 4 s")
+	load(a, "dst", "DX", "x", "SI")
+	a.op("VBROADCASTSS", "s+16(FP)", s.r(4))
+	a.op("MOVQ", "n+24(FP)", "CX")
+	loops(a, s, []string{"SI", "DX"}, func(offset, i int) {
 		a.op("VMULPS", mem(offset, "SI"), s.r(4), s.r(i))
-		a.op("VMOVUPS", s.r(i), mem(offset, "SI"))
+		a.op("VMOVUPS", s.r(i), mem(offset, "DX"))
 	})
 	ret(a)
 }
