@@ -18,6 +18,11 @@ type Queries struct {
 	Q, Out    []float32
 	Ld, Heads int
 
+	// Acts, if set, gets the outputs quantized in place of Out: token t's as values of
+	// token Row+t from column Col on, see Acts.SetPart. Head dim is a multiple of 16.
+	Acts     *Acts
+	Row, Col int
+
 	First, N int       // position of the first token; tokens
 	Cos, Sin []float32 // rotations of the tokens, [N][HeadDim/2], see RoPE
 	Scale    float32   // of the products, 1/sqrt(head dim)
@@ -76,8 +81,8 @@ func (a *Attention) Run(q *Queries) {
 	if q.N < 1 || q.Heads < 1 || (last/KVGroup+1) > len(q.Groups) || len(q.Cos) < q.N*(d/2) || len(q.Sin) < q.N*(d/2) {
 		panic(fmt.Sprintf("kernels: attention of %d tokens at %d on %d groups of keys", q.N, q.First, len(q.Groups)))
 	}
-	if end := (q.N-1)*q.Ld + q.Heads*d; end > len(q.Q) || end > len(q.Out) {
-		panic(fmt.Sprintf("kernels: attention on %d queries of %d heads in %d values", q.N, q.Heads, len(q.Q)))
+	if end := (q.N-1)*q.Ld + q.Heads*d; end > len(q.Q) || q.Acts == nil && end > len(q.Out) || q.Acts != nil && d%panelRows != 0 {
+		panic(fmt.Sprintf("kernels: attention on %d queries of %d heads of %d values in %d", q.N, q.Heads, d, len(q.Q)))
 	}
 	tier := floatTier()
 	a.begin(tier, q)
@@ -260,6 +265,13 @@ func (a *Attention) block(q *Queries, groups [][]byte) (b []byte, size int) {
 // end divides by the sums.
 func (a *Attention) end(q *Queries) {
 	d, width := q.KV.HeadDim, q.KV.panels()*panelRows
+	if q.Acts != nil {
+		for r := range q.N * q.Heads {
+			scale(a.o[r*d:][:d], 1/a.sum[r])
+		}
+		q.Acts.SetPart(q.Row, q.N, q.Col, q.Heads*d, a.o, q.Heads*d)
+		return
+	}
 	for r := range q.N * q.Heads {
 		scaleTo(q.Out[r/q.Heads*q.Ld+r%q.Heads*d:][:d], a.o[r*width:][:d], 1/a.sum[r])
 	}

@@ -53,6 +53,10 @@ func row(x []float32, i, n int) []float32 { return x[i*n:][:n] }
 
 // run computes tokens [first, first+n) of the given heads of a key/value head.
 func (c *attentionCase) run(a *Attention, head, from, to, first, n int, out []float32) {
+	a.Run(c.queries(head, from, to, first, n, out))
+}
+
+func (c *attentionCase) queries(head, from, to, first, n int, out []float32) *Queries {
 	d := c.layout.HeadDim
 	ld := c.layout.Heads * c.shared * d
 	cos, sin := make([]float32, n*(d/2)), make([]float32, n*(d/2))
@@ -60,10 +64,10 @@ func (c *attentionCase) run(a *Attention, head, from, to, first, n int, out []fl
 		RopeTable(first+t, d, 10000, row(cos, t, d/2), row(sin, t, d/2))
 	}
 	at := first*ld + (head*c.shared+from)*d
-	a.Run(&Queries{
+	return &Queries{
 		KV: &c.layout, Groups: c.groups, Head: head, Q: c.q[at:], Out: out[at:], Ld: ld, Heads: to - from,
 		First: first, N: n, Cos: cos, Sin: sin, Scale: float32(1 / math.Sqrt(float64(d))),
-	})
+	}
 }
 
 // want computes one query in float64.
@@ -306,4 +310,35 @@ func BenchmarkAttentionDecode(b *testing.B) {
 			p.Close()
 		}
 	}
+}
+
+// TestAttentionQuantizes guards outputs that go to the next matrix without being
+// stored: they must be what Quantize makes of them.
+func TestAttentionQuantizes(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		for _, format := range []KVFormat{KVF32, KVF16, KVInt16, KVInt8} {
+			for _, s := range []struct{ heads, shared, d int }{{2, 8, 128}, {3, 2, 16}, {1, 1, 32}} {
+				const tokens, step = 21, 6
+				c := newAttentionCase(format, s.heads, s.shared, s.d, tokens, false)
+				ld := s.heads * s.shared * s.d
+				out := make([]float32, tokens*ld)
+				var a Attention
+				var got, want Acts
+				got.Resize(tokens, ld)
+				for head := range s.heads {
+					for first := 0; first < tokens; first += step {
+						n := min(step, tokens-first)
+						q := c.queries(head, 0, s.shared, first, n, out)
+						a.Run(q)
+						q.Out, q.Acts, q.Row, q.Col = nil, &got, first, head*s.shared*s.d
+						a.Run(q)
+					}
+				}
+				want.Quantize(nil, out, ld, tokens, ld)
+				if !slices.Equal(got.q, want.q) || !slices.Equal(got.scale, want.scale) || !slices.Equal(got.corr, want.corr) || !slices.Equal(got.half, want.half) {
+					t.Errorf("%v, %+v: quantized outputs are not the quantization of outputs", format, s)
+				}
+			}
+		}
+	})
 }

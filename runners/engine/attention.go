@@ -165,9 +165,10 @@ func (e *Engine) attend(ly *layer, q []float32, out *input) {
 			}
 		}
 	}
-	j.stores, j.quantize = nil, false
+	j.stores = nil
+	j.quantize = ly.kv.HeadDim%16 == 0 && out.divisible(heads*ly.kv.HeadDim) && out.divisible(shared*ly.kv.HeadDim)
 	if n := len(a.members); heads == shared && n == len(e.pass.index) && n == len(e.pass.write) {
-		j.stores, j.quantize = &a.stores, out.divisible(shared*ly.kv.HeadDim)
+		j.stores = &a.stores
 	} else {
 		e.storeKeys()
 	}
@@ -190,12 +191,13 @@ func (j *queryJob) Do(worker, i int) {
 		j.stores.store(&j.stores.units[u.member], 0, int(u.kvHead))
 	}
 	cos, sin := j.rope.at(first, n)
-	j.workers[worker].Run(&kernels.Queries{
+	q := kernels.Queries{
 		KV: kv, Groups: m.groups, Head: int(u.kvHead),
 		Q: j.q[at:], Out: j.out.x[at:], Ld: ld, Heads: int(u.heads),
 		First: first, N: n, Cos: cos, Sin: sin, Scale: float32(1 / math.Sqrt(float64(kv.HeadDim))),
-	})
-	if j.quantize {
-		j.out.quantizePart(m.query, 1, from, from+int(u.heads)*kv.HeadDim)
 	}
+	if j.quantize {
+		q.Acts, q.Row, q.Col = &j.out.acts, m.query+int(u.from), from
+	}
+	j.workers[worker].Run(&q)
 }
