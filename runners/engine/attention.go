@@ -131,8 +131,8 @@ type queryJob struct {
 
 type queryUnit struct{ member, kvHead, head, heads, from, to int32 }
 
-// attend stores the new keys, computes the members' attention from q to out,
-// [queries][heads*head dim], and quantizes it. In a decode step it does all in one
+// attend stores the new keys, computes the members' attention from q, whose rows are as
+// far apart as out's, to out, [queries][heads*head dim], and quantizes it. In a decode step it does all in one
 // run of the pool: there the units are so short that their beginning and end count.
 func (e *Engine) attend(ly *layer, q []float32, out *input) {
 	a := &e.pass.attention
@@ -184,7 +184,7 @@ func (j *queryJob) Do(worker, i int) {
 	u, kv := &j.units[i], &j.ly.kv
 	m := &j.members[u.member]
 	first, n := m.first+int(u.from), int(u.to-u.from)
-	ld, from := j.out.cols, (int(u.kvHead)*(j.ly.heads/kv.Heads)+int(u.head))*kv.HeadDim
+	ld, from := j.out.ld, (int(u.kvHead)*(j.ly.heads/kv.Heads)+int(u.head))*kv.HeadDim
 	at := (m.query+int(u.from))*ld + from
 	if j.stores != nil {
 		kv.Touch(m.groups[:groupsOf(first+1)], int(u.kvHead))

@@ -50,26 +50,28 @@ func (e *Engine) runAttention(l int) {
 	} else {
 		e.normRows(&p.in, p.index, ly.attnNorm, reads)
 	}
+	if len(p.write) > 0 {
+		p.inner.resizeOutput(len(p.write), ly.heads*ly.kv.HeadDim, ly.o.reads())
+	}
 	e.projectQKV(ly)
 	e.placeKeys(l, p.k, p.v)
 	if len(p.write) == 0 {
 		e.storeKeys()
 		return
 	}
-	p.inner.resize(len(p.write), ly.heads*ly.kv.HeadDim, ly.o.reads())
 	e.attend(ly, p.q, &p.inner)
 	e.addProduct(ly.o, &p.inner, p.write)
 }
 
-// projectQKV computes keys and values of all rows and queries of those that the
-// block writes.
+// projectQKV computes keys and values of all rows and queries, as far apart as what
+// attention makes of them, of those that the block writes.
 func (e *Engine) projectQKV(ly *layer) {
 	p := &e.pass
 	n := len(p.index)
-	width, qdim := ly.kv.Heads*ly.kv.HeadDim, ly.heads*ly.kv.HeadDim
-	p.k, p.v, p.q = grow(p.k, n*width), grow(p.v, n*width), grow(p.q, len(p.write)*qdim)
+	width, ld := ly.kv.Heads*ly.kv.HeadDim, p.inner.ld
+	p.k, p.v, p.q = grow(p.k, n*width), grow(p.v, n*width), grow(p.q, len(p.write)*ld)
 	k, v := product{ly.k, &p.in, p.k, width, false}, product{ly.v, &p.in, p.v, width, false}
-	q := product{ly.q, &p.in, p.q, qdim, false}
+	q := product{ly.q, &p.in, p.q, ld, false}
 	if len(p.write) == n {
 		e.multiply(q, k, v)
 		return
