@@ -132,7 +132,7 @@ func BenchmarkErnieKV(b *testing.B) {
 
 // BenchmarkErnieCompressed is real time against the promise of the axes: pruned
 // and factored to half of the blocks' parameters, with the whole head and with
-// label rows, and with blocks left out until no more than 40 % of the products
+// label rows, as a prompt is classified, and with blocks left out until no more than 40 % of the products
 // of the blocks are done.
 func BenchmarkErnieCompressed(b *testing.B) {
 	labels := []int32{5, 17, 2000, 40000, 103000}
@@ -151,6 +151,7 @@ func BenchmarkErnieCompressed(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Run("decode/labels", func(b *testing.B) { decode(b, e, 0) })
+			b.Run("prefill=128/labels", func(b *testing.B) { prefill(b, e, 128) })
 		})
 	}
 	e := engineOf(b, dense.model(), Options{})
