@@ -88,7 +88,8 @@ func (a *Acts) quantize(p *Pool, x []float32, ldx, n, cols int, of *Acts) {
 		return
 	}
 	p.mu.Lock()
-	p.quant = quantJob{a, Active(), x, ldx, max(1, unitWork/cols), n, of}
+	chunk := (unitWork/cols + actTile) / actTile * actTile // no two workers share a tile
+	p.quant = quantJob{a, Active(), x, ldx, chunk, n, of}
 	p.run((n+p.quant.chunk-1)/p.quant.chunk, &p.quant)
 	p.quant = quantJob{}
 	p.mu.Unlock()

@@ -2,7 +2,7 @@ package kernels
 
 import "fmt"
 
-// Resize makes room for n tokens of cols values, which SetPart then writes.
+// Resize makes room for n tokens of cols values, which SetPart or SetRest then write.
 func (a *Acts) Resize(n, cols int) {
 	if n < 1 || cols < 1 {
 		panic(fmt.Sprintf("kernels: Resize to %d tokens of %d values", n, cols))

@@ -77,6 +77,12 @@ func odd(r *rand.Rand, n int) []float32 {
 			block[some] = float32(math.Inf(1 - 2*r.IntN(2)))
 		case 4:
 			block[some] = math.MaxFloat32
+		case 5: // the least that counts, or a bit less
+			clear(block)
+			block[some] = minAbs
+			if r.IntN(2) == 0 {
+				block[some] = math.Nextafter32(minAbs, 0)
+			}
 		}
 	}
 	return x
@@ -131,8 +137,10 @@ func TestSubtract(t *testing.T) {
 func TestSetPart(t *testing.T) {
 	eachTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(11, 12))
+		p := NewPool(3)
+		defer p.Close()
 		for n := 1; n <= 3*actTile+1; n++ {
-			for _, cols := range []int{31, 32, 65, 128, 300} {
+			for _, cols := range []int{31, 32, 65, 128, 300, 1500} {
 				ldx := cols + r.IntN(20)
 				x := odd(r, n*ldx)
 				var got Acts
@@ -145,6 +153,12 @@ func TestSetPart(t *testing.T) {
 						from += part
 					}
 					t += count
+				}
+				var pooled Acts
+				pooled.Quantize(p, x, ldx, n, cols)
+				if !slices.Equal(pooled.q, got.q) || !slices.Equal(wordsOf(pooled.scale), wordsOf(got.scale)) ||
+					!slices.Equal(pooled.corr, got.corr) || !slices.Equal(pooled.half, got.half) {
+					t.Fatalf("%d tokens of %d values: not what Quantize gives", n, cols)
 				}
 				for tok := range n {
 					var want Acts

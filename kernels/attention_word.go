@@ -103,13 +103,12 @@ func magnitudeGeneric(x []float32) float32 {
 	return math.Float32frombits(top)
 }
 
-// placeWords writes a token's key and value to a head.
+// placeWords writes a token's key and value, an even number of channels, to a head.
 func placeWords(head []int16, slot int, k, v []int16) {
-	keys, values := head[2*slot:], head[len(k)*KVGroup:]
-	for ; len(k) >= 2; k = k[2:] {
-		pair := keys[:2]
-		pair[0], pair[1] = k[0], k[1]
-		keys = keys[min(2*KVGroup, len(keys)):]
+	values := head[len(k)*KVGroup:]
+	for c := 0; c < len(k); c += 2 {
+		pair := head[c*KVGroup+2*slot:][:2]
+		pair[0], pair[1] = k[c], k[c+1]
 	}
 	for ; len(v) > 0; values = values[panelRows*KVGroup:] {
 		n := min(panelRows, len(v))

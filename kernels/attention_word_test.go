@@ -87,6 +87,14 @@ func TestWordsLikeGeneric(t *testing.T) {
 			if roundRows(floatTier(), got, x, scale, n, wordMax); scale[0] != 0 || got[n-1] != 0 {
 				t.Errorf("%d zeros: %v by %g", n, got, scale[0])
 			}
+			x[n/2] = math.Nextafter32(minAbs, 0)
+			if roundRows(floatTier(), got, x, scale, n, wordMax); scale[0] != 0 {
+				t.Errorf("next to nothing has the scale %g", scale[0])
+			}
+			x[n/2] = minAbs
+			if roundRows(floatTier(), got, x, scale, n, wordMax); scale[0] == 0 || got[n/2] != wordMax {
+				t.Errorf("the least magnitude that counts is %d by %g", got[n/2], scale[0])
+			}
 			const rows = 5
 			x, got, want = odd(rng, rows*n), make([]int16, rows*n), make([]int16, n)
 			scale = make([]float32, rows)

@@ -14,7 +14,7 @@ type Out struct {
 	LdY   int
 	Add   bool // add to what Y holds
 	Roomy bool // Y has PaddedRows(M.Rows()) values of each, and any may be overwritten
-	Then  Part // if set, told about rows as they are there; not of a pair
+	Then  Part // if set, told about rows as they are there; of a pair MulPair's is
 }
 
 // PaddedRows is n rounded up to whole panels. Where an output's rows are so far
@@ -198,7 +198,7 @@ var intJobs = sync.Pool{New: func() any { return new(intJob) }}
 // MulPair is MulAll of two products of equal shape, which tells then about rows of
 // both.
 func MulPair(p *Pool, n int, a, b Out, then Part) {
-	if a.M.rows != b.M.rows || a.M.cols != b.M.cols {
+	if a.M.rows != b.M.rows || a.M.cols != b.M.cols || a.Then != nil || b.Then != nil {
 		panic(fmt.Sprintf("kernels: MulPair of %d x %d and %d x %d", a.M.rows, a.M.cols, b.M.rows, b.M.cols))
 	}
 	mulAll(p, n, then, a, b)
@@ -244,9 +244,9 @@ func mulAll(p *Pool, n int, then Part, outs ...Out) {
 		return
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock() // a Part that panics must not leave Close waiting
 	p.run(p.ints.set(p.Threads(), n, outs, then), &p.ints)
 	p.ints.release()
-	p.mu.Unlock()
 	p.int8.Add(macs)
 }
 

@@ -97,9 +97,11 @@ func TestMulAllTells(t *testing.T) {
 	eachCore(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(53, 54))
 		for _, bits := range []int{4, 8} {
-			for _, rows := range []int{5, 40, 341, 1024} {
+			for _, rows := range []int{5, 40, 341, 1019, 1024} {
 				c := newIntCase(r, bits, rows, cols, 32)
 				m := c.pack()
+				c = newIntCase(r, bits, 77, cols, 32)
+				beside := c.pack()
 				for _, n := range []int{1, 3, 9, 50, 97, 133} {
 					x := activations(r, n, cols)
 					var acts, whole Acts
@@ -114,10 +116,15 @@ func TestMulAllTells(t *testing.T) {
 						add := threads == 2
 						got := &partRecorder{seen: make([]int, rows), n: n, ld: ld, a: y}
 						got.acts.Resize(n, rows)
-						MulAll(p, n, Out{M: m, A: &acts, Y: y, LdY: ld, Add: add, Roomy: true, Then: got})
+						other := &partRecorder{seen: make([]int, 77), n: n, ld: 77, a: make([]float32, n*77)}
+						other.acts.Resize(n, 77)
+						MulAll(p, n, Out{M: m, A: &acts, Y: y, LdY: ld, Add: add, Roomy: true, Then: got},
+							Out{M: beside, A: &acts, Y: other.a, LdY: 77, Then: other})
 						p.Close()
 						whole.Quantize(nil, y, ld, n, rows)
 						got.check(t, &whole)
+						whole.Quantize(nil, other.a, 77, n, 77)
+						other.check(t, &whole)
 						for i, v := range y {
 							token, row := i/ld, i%ld
 							expected := v
@@ -158,6 +165,23 @@ func TestSetPartRefuses(t *testing.T) {
 		}()
 	}
 	a.SetPart(1, 1, 64, 6, x, 70)
+	m := PackInt(8, make([]int8, 5*70), make([]uint16, 5*3), 5, 70, 32)
+	for name, f := range map[string]func(){
+		"values that are not there":      func() { a.SetPart(0, 2, 0, 32, x[:70], 70) },
+		"a product with too little room": func() { MulAll(nil, 2, Out{M: m, A: &a, Y: make([]float32, 21), LdY: 16, Roomy: true}) },
+		"a pair that tells twice": func() {
+			MulPair(nil, 1, Out{M: m, A: &a, Y: x, LdY: 5, Then: new(partRecorder)}, Out{M: m, A: &a, Y: x, LdY: 5}, new(partRecorder))
+		},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("nobody refused %s", name)
+				}
+			}()
+			f()
+		}()
+	}
 }
 
 // shapes is matrices of nothing, for how they are cut.

@@ -5,11 +5,7 @@ package kernels
 //go:noescape
 func quantizeNEON(x *float32, blocks int, q *int8, scale *float32, corr, half *int32, width int)
 
-// quantizeTiles has nothing faster than quantize by rows.
-//
 //go:noescape
-func quantizeTiles(Tier, []float32, int, int, int, *Acts, int) bool { return false }
-
 func subtractNEON(x *float32, blocks int, q *int8, scale *float32, width int)
 
 //go:noescape
@@ -97,3 +93,6 @@ func quantizeVector(x *float32, blocks int, q *int8, scale *float32, corr, half 
 func subtractVector(x *float32, blocks int, q *int8, scale *float32, width int) {
 	subtractNEON(x, blocks, q, scale, width)
 }
+
+// quantizeTiles has nothing faster than quantize by rows.
+func quantizeTiles(Tier, []float32, int, int, int, *Acts, int) bool { return false }

@@ -346,7 +346,7 @@ loop:
 //
 // Registers:
 //	DX dst, SI gate, DI up, CX values of a row left, R8 rows left, R9 from one's last value to the next one's first
-//	Y0 -gate, 1 result, 2 to 4 spare, 5 zero, 6 gate
+//	Y0 -gate, 1 result, 2 to 4 spare, 5 zero, 6 gate, 7 least gate
 //	14, 15 and for AVX-512 16 to 29 constants
 TEXT ·swigluAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DX

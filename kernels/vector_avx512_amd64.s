@@ -366,7 +366,7 @@ loop:
 //
 // Registers:
 //	DX dst, SI gate, DI up, CX values of a row left, R8 rows left, R9 from one's last value to the next one's first
-//	Z0 -gate, 1 result, 2 to 4 spare, 5 zero, 6 gate
+//	Z0 -gate, 1 result, 2 to 4 spare, 5 zero, 6 gate, 7 least gate
 //	14, 15 and for AVX-512 16 to 29 constants
 TEXT ·swigluAVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DX
@@ -395,6 +395,8 @@ TEXT ·swigluAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS expAVX512<>+32(SB), Z15
 	MOVL $0x42a00000, AX
 	VPBROADCASTD AX, Z15
+	VXORPS Z7, Z7, Z7
+	VSUBPS Z15, Z7, Z7
 	VXORPS Z5, Z5, Z5
 row:
 	MOVQ n+24(FP), CX
@@ -426,6 +428,7 @@ loop:
 	VRCP14PS Z1, Z2
 	VFNMADD213PS Z28, Z2, Z1
 	VFMADD213PS Z2, Z2, Z1
+	VMAXPS Z6, Z7, Z6
 	VMULPS Z6, Z1, Z1
 	VMULPS (DI), Z1, Z1
 	VMOVUPS Z1, (DX)

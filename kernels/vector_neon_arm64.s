@@ -283,7 +283,7 @@ loop:
 // func swigluNEON(dst, gate, up *float32, n, rows, ld int)
 //
 // Registers:
-//	R3 dst, R1 gate, R2 up, R7 values of a row, R4 those left, R5 rows left, R6 from one's last value to the next one's first
+//	R3 dst, R1 gate, R2 up, R7 values of a row, R4 those left, R8 rows left, R6 from one's last value to the next one's first
 //	V0 -gate, V6 gate, V7 zero
 //	V1 to V5 spare, V16 to V29 constants
 TEXT ·swigluNEON(SB), NOSPLIT, $0-48
@@ -291,7 +291,7 @@ TEXT ·swigluNEON(SB), NOSPLIT, $0-48
 	MOVD gate+8(FP), R1
 	MOVD up+16(FP), R2
 	MOVD n+24(FP), R7
-	MOVD rows+32(FP), R5
+	MOVD rows+32(FP), R8
 	MOVD ld+40(FP), R6
 	SUB R7, R6
 	LSL $2, R6
@@ -352,6 +352,6 @@ loop:
 	ADD R6, R1
 	ADD R6, R2
 	ADD R6, R3
-	SUBS $1, R5
+	SUBS $1, R8
 	BNE row
 	RET

@@ -80,6 +80,10 @@ func TestSwiGLU(t *testing.T) {
 					t.Fatalf("SwiGLU in place of %d differs at %d", n, i)
 				}
 			}
+			gate[0], up[0] = -1e35, 1
+			if SwiGLU(dst, gate, up); !(math.Abs(float64(dst[0])) < 1e-3) {
+				t.Errorf("SwiGLU(-1e35, 1) is %g", dst[0])
+			}
 			const rows = 3
 			ld := n + r.IntN(5)
 			gate, up = random(r, rows*ld), random(r, rows*ld)

@@ -227,7 +227,8 @@ func (g *intRegs) intArgs(tile string, fields ...string) {
 
 // nextTile begins a tile of 8 tokens: activations and outputs go on where the
 // last tile's end, the given fields begin again. It asks for so many lines of each
-// token's output: to write them takes long where another core has them.
+// token's output: to write them takes long where another core has them. AX and BX
+// are lost.
 func (g *intRegs) nextTile(tile string, lines int, fields ...string) {
 	g.label("tile")
 	g.intArgs(tile, "ld", "BX")

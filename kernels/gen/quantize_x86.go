@@ -126,7 +126,7 @@ func actsAVX512() []byte {
 }
 
 // pairedTops leaves the magnitudes of tokens t and t+1 in a register, the larger of
-// each four in half of it, and loses the four behind it.
+// each four in half of it, and loses the three behind it.
 func pairedTops(a *asm, t, into int) {
 	z := func(i int) string { return reg("Z", into+i) }
 	for i := range 2 {

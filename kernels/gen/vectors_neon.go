@@ -212,8 +212,8 @@ func (a neon) expSub() {
 
 func (a neon) swiglu() {
 	a.fn("swigluNEON", "(dst, gate, up *float32, n, rows, ld int)", 48,
-		"R3 dst, R1 gate, R2 up, R7 values of a row, R4 those left, R5 rows left, R6 from one's last value to the next one's first", "V0 -gate, V6 gate, V7 zero", expNEONRegisters)
-	a.args("dst", "R3", "gate", "R1", "up", "R2", "n", "R7", "rows", "R5", "ld", "R6")
+		"R3 dst, R1 gate, R2 up, R7 values of a row, R4 those left, R8 rows left, R6 from one's last value to the next one's first", "V0 -gate, V6 gate, V7 zero", expNEONRegisters)
+	a.args("dst", "R3", "gate", "R1", "up", "R2", "n", "R7", "rows", "R8", "ld", "R6")
 	a.op("SUB", "R7", "R6")
 	a.op("LSL", "$2", "R6")
 	a.expSetup()
@@ -234,7 +234,7 @@ func (a neon) swiglu() {
 	for _, p := range []string{"R1", "R2", "R3"} {
 		a.op("ADD", "R6", p)
 	}
-	a.op("SUBS", "$1", "R5")
+	a.op("SUBS", "$1", "R8")
 	a.op("BNE", "row")
 	a.op("RET")
 }

@@ -283,11 +283,12 @@ func (e x86Exp) expSub() {
 
 // swiglu divides by the exponential plus 1. With AVX-512 that is a product with an
 // approximate reciprocal, improved by one step of Newton's: a division takes as long
-// as all else. Of a larger number than exp(reciprocalMax) it would be denormal.
+// as all else. Of a larger number than exp(reciprocalMax) it would be denormal, so that
+// lower gates count as minus that.
 func (e x86Exp) swiglu() {
 	e.fn("swiglu"+e.suffix, "(dst, gate, up *float32, n, rows, ld int)", 48,
 		"DX dst, SI gate, DI up, CX values of a row left, R8 rows left, R9 from one's last value to the next one's first",
-		e.class+"0 -gate, 1 result, 2 to 4 spare, 5 zero, 6 gate", expRegisters)
+		e.class+"0 -gate, 1 result, 2 to 4 spare, 5 zero, 6 gate, 7 least gate", expRegisters)
 	load(e.asm, "dst", "DX", "gate", "SI", "up", "DI", "n", "CX", "rows", "R8", "ld", "R9")
 	e.op("SUBQ", "CX", "R9")
 	e.op("SHLQ", "$2", "R9")
@@ -295,6 +296,8 @@ func (e x86Exp) swiglu() {
 	if e.class == "Z" {
 		e.op("MOVL", fmt.Sprintf("$%#08x", math.Float32bits(reciprocalMax)), "AX")
 		e.op("VPBROADCASTD", "AX", e.r(15))
+		e.op("VXORPS", e.r(7), e.r(7), e.r(7))
+		e.op("VSUBPS", e.r(15), e.r(7), e.r(7))
 	}
 	e.op("VXORPS", e.r(5), e.r(5), e.r(5))
 	e.label("row")
@@ -308,6 +311,7 @@ func (e x86Exp) swiglu() {
 			e.op("VRCP14PS", e.r(1), e.r(2))
 			e.op("VFNMADD213PS", e.constant(expOne), e.r(2), e.r(1))
 			e.op("VFMADD213PS", e.r(2), e.r(2), e.r(1))
+			e.op("VMAXPS", e.r(6), e.r(7), e.r(6))
 			e.op("VMULPS", e.r(6), e.r(1), e.r(1))
 		} else {
 			e.op("VDIVPS", e.r(1), e.r(6), e.r(1))

@@ -132,8 +132,9 @@ type queryJob struct {
 type queryUnit struct{ member, kvHead, head, heads, from, to int32 }
 
 // attend stores the new keys, computes the members' attention from q, whose rows are as
-// far apart as out's, to out, [queries][heads*head dim], and quantizes it. In a decode step it does all in one
-// run of the pool: there the units are so short that their beginning and end count.
+// far apart as out's, to out, [queries][heads*head dim], and quantizes it. In a decode
+// step it does all in one run of the pool: there the units are so short that their
+// beginning and end count.
 func (e *Engine) attend(ly *layer, q []float32, out *input) {
 	a := &e.pass.attention
 	j := &a.queries

@@ -132,8 +132,8 @@ func BenchmarkErnieKV(b *testing.B) {
 
 // BenchmarkErnieCompressed is real time against the promise of the axes: pruned
 // and factored to half of the blocks' parameters, with the whole head and with
-// label rows, as a prompt is classified, and with blocks left out until no more than 40 % of the products
-// of the blocks are done.
+// label rows, as a prompt is classified, and with blocks left out until no more than
+// 40 % of the products of the blocks are done.
 func BenchmarkErnieCompressed(b *testing.B) {
 	labels := []int32{5, 17, 2000, 40000, 103000}
 	dense := ernie{bits: 8, keep: 1, rank: 1}

@@ -62,7 +62,9 @@ func (in *input) quantize(r, n int) {
 	if in.planes&planeInt8 != 0 {
 		in.quantizePart(r, n, 0, in.cols)
 	}
-	for end := r + n; in.planes&planeRest != 0 && r < end; r++ {
-		in.rest.SetRest(r, in.row(r), &in.acts)
+	if in.planes&planeRest != 0 {
+		for i := r; i < r+n; i++ {
+			in.rest.SetRest(i, in.row(i), &in.acts)
+		}
 	}
 }

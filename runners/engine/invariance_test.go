@@ -153,7 +153,9 @@ func TestBatchIsOnePass(t *testing.T) {
 	for i := range steps {
 		steps[i].Tokens = tokens(sh.vocab, uint64(i), 1+29*i, 1)[1]
 	}
+	answers := 0
 	if err := e.Forward(t.Context(), steps, 0, func(step, pos int, l []float32) {
+		answers++
 		if pos != 1+29*step || !slices.Equal(l, want[step]) {
 			t.Errorf("sequence %d at position %d answers differently in a batch", step, pos)
 		}
@@ -163,5 +165,7 @@ func TestBatchIsOnePass(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-
+	if answers != batch {
+		t.Errorf("%d answers to %d tokens", answers, batch)
+	}
 }

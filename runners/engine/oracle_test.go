@@ -59,11 +59,18 @@ func inBits(bits, group int) storage {
 
 // inFactors makes the product of two factors in another storage; only the scale
 // of v is used.
-func inFactors(of storage) storage {
-	return func(rng *rand.Rand, v []float32, rows, cols int) *model.Matrix {
-		r := max(1, rows*cols/(2*(rows+cols)))
-		b, a := normal(rng, rows*r, math.Pow(float64(cols*r), -0.25)), normal(rng, r*cols, math.Pow(float64(cols*r), -0.25))
-		return &model.Matrix{Rows: rows, Cols: cols, B: of(rng, b, rows, r), A: of(rng, a, r, cols)}
+func inFactors(of storage) storage { return factors(of, of, 1) }
+
+// factors is inFactors with each factor in a storage of its own and so many ranks, one
+// matrix after the other.
+func factors(a, b storage, ranks int) storage {
+	count := 0
+	return func(rng *rand.Rand, _ []float32, rows, cols int) *model.Matrix {
+		r := max(1, rows*cols/(2*(rows+cols))) + count%ranks
+		count++
+		std := math.Pow(float64(cols*r), -0.25)
+		left, right := normal(rng, rows*r, std), normal(rng, r*cols, std)
+		return &model.Matrix{Rows: rows, Cols: cols, B: b(rng, left, rows, r), A: a(rng, right, r, cols)}
 	}
 }
 

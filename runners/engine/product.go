@@ -3,7 +3,8 @@ package engine
 import "github.com/seed-c6f48606/harness/kernels"
 
 // product is y = W·x, or y += W·x, for every row x of an input. Rows of y lie ld
-// apart; where whole panels fit in between, they may be overwritten.
+// apart, one after the other if they are added to; where whole panels fit in between,
+// they may be overwritten.
 type product struct {
 	w   weight
 	in  *input
@@ -87,7 +88,8 @@ func (m *multiplier) run(pool *kernels.Pool, n int) {
 }
 
 // multiplyGLU writes silu(gate·in)*(up·in) to out. Where both are integers, whoever
-// has computed some columns of both goes on with them at once.
+// has computed some columns of both goes on with them at once, unless out is read in
+// two planes, of which the second needs whole rows.
 func (e *Engine) multiplyGLU(gate, up weight, in, out *input) {
 	p := &e.pass
 	p.up = grow(p.up, out.n*out.ld)

@@ -40,6 +40,9 @@ func TestShapesAgainstDefinition(t *testing.T) {
 		{"int2", inBits(2, 32), 0.05},
 		{"factored f32", inFactors(inF32), 0},
 		{"factored int4", inFactors(inBits(4, 32)), 0.07},
+		{"factors of unequal ranks", factors(inBits(8, 32), inBits(8, 32), 3), 0.07},
+		{"factors f32 and int8", factors(inF32, inBits(8, 32), 3), 0.07},
+		{"factors int8 and f32", factors(inBits(8, 32), inF32, 3), 0.07},
 	}
 	for _, s := range stores {
 		for name, sh := range map[string]shape{"regular": regular(s.of), "odd": odd(s.of), "tied": func() shape { r := odd(s.of); r.tied = true; return r }()} {

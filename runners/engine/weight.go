@@ -77,7 +77,8 @@ func (w *factored) Bytes() int64  { return w.b.Bytes() + w.a.Bytes() }
 func (w *factored) MACs() uint64  { return w.b.MACs() + w.a.MACs() }
 func (w *factored) reads() planes { return w.a.reads() }
 
-// parts reports whether the first product is quantized by parts, as they are there.
+// parts reports whether the first product is quantized by parts, as they are there: a
+// second plane would need whole rows.
 func (w *factored) parts() bool {
 	_, ok := w.a.(*integer)
 	return ok && w.b.reads() == planeInt8
