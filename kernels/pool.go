@@ -23,9 +23,8 @@ type Ops struct {
 
 // spins bounds how long an idle worker looks for the next Run before it parks, and a
 // caller for the last worker's end before it yields: some 100 µs, about what it takes a
-// virtual processor to wake. Between two products of
-// one forward pass there is less, even after the shorter of two shares; machines are
-// shared, so it is not much more.
+// virtual processor to wake. Between two products of one forward pass there is less,
+// even after the shorter of two shares; machines are shared, so it is not much more.
 const spins = 1600
 
 // Pool is an execution context: a fixed number of workers and counters of the

@@ -258,7 +258,7 @@ func x86RoundRows(a *asm, s isa) {
 		"X5 limit, X6 least magnitude, X7 mask of a row that is not zero, X8 scale")
 	load(a, "dst", "DI", "x", "SI", "scale", "BX", "rows", "R8", "n", "R9")
 	a.op("VMOVSS", "limit+40(FP)", "X5")
-	a.op("MOVL", "$0x0d800000", "AX")
+	a.op("MOVL", fmt.Sprintf("$%#08x", minAbs), "AX")
 	a.op("VMOVD", "AX", "X6")
 	x86MagnitudeMask(a, s)
 	a.op("MOVQ", "R9", "DX")

@@ -79,7 +79,7 @@ func (a neon) quantize() {
 	for _, c := range []struct {
 		bits string
 		n    int
-	}{{"$0x0d800000", 26}, {"$0x42fe0000", 27}, {"$0x7fffffff", 28}} {
+	}{{fmt.Sprintf("$%#08x", minAbs), 26}, {"$0x42fe0000", 27}, {"$0x7fffffff", 28}} {
 		a.op("MOVD", c.bits, "R9")
 		a.op("VDUP", "R9", v(c.n, "S4"))
 	}

@@ -263,7 +263,7 @@ GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 	a.op("VMOVDQU", "quantizeOrder<>(SB)", "Y14")
 	a.op("VPCMPEQD", "Y15", "Y15", "Y15")
 	a.op("VPSRLD", "$1", "Y15", "Y15")
-	for i, v := range []int{0x80808080, 16 * 128, 32 * 128, 0x0d800000, 0x42fe0000} {
+	for i, v := range []int{0x80808080, 16 * 128, 32 * 128, minAbs, 0x42fe0000} {
 		a.op("MOVL", fmt.Sprintf("$%#08x", v), "AX")
 		a.op("VMOVD", "AX", reg("X", 9+i))
 	}

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// minAbs is the bits of package kernels' constant of that name.
+const minAbs = 0x0d800000
+
 // actsAVX512 writes the quantization of a block of eight tokens at a time: what takes
 // one token's block a chain of shuffles is done for all of them at once.
 func actsAVX512() []byte {
@@ -23,7 +26,7 @@ func actsAVX512() []byte {
 	a.op("LEAQ", "(R12)(R12*2)", "R13")
 	a.op("LEAQ", "31(SP)", "DX")
 	a.op("ANDQ", "$~31", "DX")
-	for i, v := range []int{16 * 128, 32 * 128, 0x42fe0000, 0x0d800000} {
+	for i, v := range []int{16 * 128, 32 * 128, 0x42fe0000, minAbs} {
 		a.op("MOVL", fmt.Sprintf("$%#08x", v), "AX")
 		a.op("VPBROADCASTD", "AX", reg("Y", 22+i))
 	}
